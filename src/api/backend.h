@@ -1,0 +1,161 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/event.h"
+#include "model/machine.h"
+#include "model/series.h"
+#include "virtseer/echo/wire.h"
+
+namespace virtseer::api {
+
+/// What a VM uses now, over the last `window_seconds`; absent where no input says it.
+struct VmUsage {
+  double window_seconds = 0;
+  std::optional<double> cpu_cores;              ///< CPU time of the VM on the host, per second (libvirt)
+  std::optional<double> cpu_delay_cores;        ///< time its vCPUs waited for a host CPU, per second
+  std::optional<double> guest_cpu_cores;        ///< CPU time used inside, per second
+  std::optional<double> memory_used_bytes;      ///< total less available: from inside, else the balloon
+  std::optional<double> memory_total_bytes;
+  std::optional<double> memory_rss_bytes;       ///< of the VM's process on the host
+  std::optional<double> swap_used_bytes;
+  std::optional<double> disk_read_bytes_per_second, disk_write_bytes_per_second;
+  std::optional<double> disk_read_latency_seconds, disk_write_latency_seconds;
+  std::optional<double> network_receive_bytes_per_second, network_transmit_bytes_per_second;
+  std::optional<double> pressure_cpu_ratio, pressure_memory_ratio, pressure_io_ratio;  ///< 'some'
+  std::optional<double> work_units_per_second;  ///< lab guests and shadows only
+};
+
+/// A VM as the API shows it.
+struct VmView {
+  Vm vm;
+  Uuid host;
+  std::string host_name;
+  AgentLink agent;
+  VmUsage usage;
+  std::vector<std::string> inputs;          ///< "agent", "libvirt", "balloon"
+  std::vector<std::string> missing_inputs;  ///< each with what to do: "balloon: statistics period is 0 ..."
+  bool timed_out = false;                   ///< the hypervisor's figures are the last known ones
+  std::optional<Timestamp> last_seen;
+};
+
+struct HostUsage {
+  std::optional<double> cpu_cores;  ///< used, of what belongs to this host
+  std::optional<double> memory_used_bytes;
+  std::optional<double> pressure_cpu_ratio, pressure_memory_ratio, pressure_io_ratio;
+  std::optional<double> vms_cpu_cores;        ///< sum over running VMs
+  std::optional<double> vms_cpu_delay_cores;
+  std::uint32_t vms_running = 0;
+  std::uint32_t vms_total = 0;
+};
+
+struct HostView {
+  Host host;
+  HostUsage usage;
+};
+
+/// One value in memory.
+struct LatestView {
+  StreamId stream;
+  SeriesName name;
+  Timestamp time;
+  double value = 0;
+};
+
+/// A series' name and whether it lives.
+struct SeriesView {
+  StreamId stream;
+  SeriesName name;
+  std::optional<Timestamp> last;
+};
+
+struct SeriesQuery {
+  std::string metric;               ///< exact
+  Labels labels;                    ///< all must match; others are free
+  std::optional<Source> source;
+  Timestamp from, to;
+  Millis step{0};                   ///< 0: raw points, or one step where an aggregation is asked for
+  Aggregation aggregation = Aggregation::none;
+  std::size_t limit = 100'000;      ///< points in all; beyond it `truncated` is set
+};
+
+struct SeriesAnswer {
+  std::vector<Series> series;
+  bool truncated = false;
+  std::uint32_t damaged_chunks = 0;
+};
+
+struct EventFilter {
+  std::optional<Timestamp> from, to;
+  std::optional<Uuid> entity;
+  std::optional<Severity> at_least;
+  std::string kind_prefix;
+  std::optional<std::uint64_t> before_id;
+  std::size_t limit = 100;
+};
+
+struct EnvironmentHealth {
+  std::string uri;
+  bool connected = false;
+  std::string error;
+  std::optional<Timestamp> since;
+  std::uint64_t reconnects = 0, calls_timed_out = 0, calls_stuck = 0;
+};
+
+/// How the daemon itself is. `problems` empty means well.
+struct Health {
+  std::string version;
+  Timestamp started;
+  std::vector<std::string> problems;  ///< each a sentence that says what to do
+  std::vector<EnvironmentHealth> environments;
+  bool store_open = false;
+  std::string store_error;
+  std::uint64_t rows = 0, samples = 0, late = 0, overflow = 0, damaged = 0;
+  std::uint64_t streams = 0, series = 0, journal_bytes = 0, disk_bytes = 0;
+  std::uint64_t agents_connected = 0, echo_duplicates = 0, echo_lost = 0, echo_faults = 0;
+  std::uint64_t events_dropped = 0, requests_refused = 0;
+  double loop_lag_seconds_max = 0;    ///< over the last minute
+  double cpu_seconds = 0;             ///< of this process since its start
+  std::uint64_t rss_bytes = 0;
+};
+
+/// What is asked of a guest by `virtseer load`.
+struct LoadOrder {
+  double cpu_cores = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes_per_second = 0;
+  Millis ramp{0};
+  Millis duration{0};
+};
+
+/// What the API needs of the daemon. Loop thread. `vm` arguments are a UUID or a name; a name that two
+/// VMs share fails with Code::invalid and both UUIDs.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::vector<HostView> hosts() = 0;
+  /// `gone`: also those known from history only.
+  virtual std::vector<VmView> vms(bool gone) = 0;
+  virtual Result<VmView> vm(const std::string& vm) = 0;
+  virtual Result<std::vector<SeriesView>> seriesNames(const std::string& entity) = 0;
+  /// `entity`: a VM's or host's name or UUID.
+  virtual boost::asio::awaitable<Result<SeriesAnswer>> series(std::string entity, SeriesQuery query) = 0;
+  virtual Result<std::vector<LatestView>> latest(const std::string& entity) = 0;
+  /// Everything in memory, for /metrics: VMs that are present and this host.
+  virtual std::vector<LatestView> latestOfAll() = 0;
+  /// A VM's or host's name for the labels of /metrics; empty if not known.
+  virtual std::string entityName(Uuid entity) = 0;
+  virtual boost::asio::awaitable<Result<std::vector<Event>>> events(EventFilter filter) = 0;
+  virtual Health health() = 0;
+  /// Refused unless the VM's role is lab or shadow. Returns the order's id once the guest took it on.
+  virtual boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, LoadOrder order) = 0;
+  /// Entity of an event filter: a VM's or host's name or UUID.
+  virtual Result<Uuid> entity(const std::string& entity) = 0;
+};
+
+}  // namespace virtseer::api
