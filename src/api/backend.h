@@ -17,12 +17,12 @@ namespace virtseer::api {
 /// What a VM uses now, over the last `window_seconds`; absent where no input says it.
 struct VmUsage {
   double window_seconds = 0;
-  std::optional<double> cpu_cores;              ///< CPU time of the VM on the host, per second (libvirt)
-  std::optional<double> cpu_delay_cores;        ///< time its vCPUs waited for a host CPU, per second
-  std::optional<double> guest_cpu_cores;        ///< CPU time used inside, per second
-  std::optional<double> memory_used_bytes;      ///< total less available: from inside, else the balloon
+  std::optional<double> cpu_cores;        ///< CPU time of the VM on the host, per second (libvirt)
+  std::optional<double> cpu_delay_cores;  ///< time its vCPUs waited for a host CPU, per second
+  std::optional<double> guest_cpu_cores;  ///< CPU time used inside, per second
+  std::optional<double> memory_used_bytes;  ///< total less available: from inside, else the balloon
   std::optional<double> memory_total_bytes;
-  std::optional<double> memory_rss_bytes;       ///< of the VM's process on the host
+  std::optional<double> memory_rss_bytes;  ///< of the VM's process on the host
   std::optional<double> swap_used_bytes;
   std::optional<double> disk_read_bytes_per_second, disk_write_bytes_per_second;
   std::optional<double> disk_read_latency_seconds, disk_write_latency_seconds;
@@ -38,9 +38,10 @@ struct VmView {
   std::string host_name;
   AgentLink agent;
   VmUsage usage;
-  std::vector<std::string> inputs;          ///< "agent", "libvirt", "balloon"
-  std::vector<std::string> missing_inputs;  ///< each with what to do: "balloon: statistics period is 0 ..."
-  bool timed_out = false;                   ///< the hypervisor's figures are the last known ones
+  std::vector<std::string> inputs;  ///< "agent", "libvirt", "balloon"
+  std::vector<std::string>
+      missing_inputs;      ///< each with what to do: "balloon: statistics period is 0 ..."
+  bool timed_out = false;  ///< the hypervisor's figures are the last known ones
   std::optional<Timestamp> last_seen;
 };
 
@@ -48,7 +49,7 @@ struct HostUsage {
   std::optional<double> cpu_cores;  ///< used, of what belongs to this host
   std::optional<double> memory_used_bytes;
   std::optional<double> pressure_cpu_ratio, pressure_memory_ratio, pressure_io_ratio;
-  std::optional<double> vms_cpu_cores;        ///< sum over running VMs
+  std::optional<double> vms_cpu_cores;  ///< sum over running VMs
   std::optional<double> vms_cpu_delay_cores;
   std::uint32_t vms_running = 0;
   std::uint32_t vms_total = 0;
@@ -75,13 +76,13 @@ struct SeriesView {
 };
 
 struct SeriesQuery {
-  std::string metric;               ///< exact
-  Labels labels;                    ///< all must match; others are free
+  std::string metric;  ///< exact
+  Labels labels;       ///< all must match; others are free
   std::optional<Source> source;
   Timestamp from, to;
-  Millis step{0};                   ///< 0: raw points, or one step where an aggregation is asked for
+  Millis step{0};  ///< 0: raw points, or one step where an aggregation is asked for
   Aggregation aggregation = Aggregation::none;
-  std::size_t limit = 100'000;      ///< points in all; beyond it `truncated` is set
+  std::size_t limit = 100'000;  ///< points in all; beyond it `truncated` is set
 };
 
 struct SeriesAnswer {
@@ -119,8 +120,8 @@ struct Health {
   std::uint64_t streams = 0, series = 0, journal_bytes = 0, disk_bytes = 0;
   std::uint64_t agents_connected = 0, echo_duplicates = 0, echo_lost = 0, echo_faults = 0;
   std::uint64_t events_dropped = 0, requests_refused = 0;
-  double loop_lag_seconds_max = 0;    ///< over the last minute
-  double cpu_seconds = 0;             ///< of this process since its start
+  double loop_lag_seconds_max = 0;  ///< over the last minute
+  double cpu_seconds = 0;           ///< of this process since its start
   std::uint64_t rss_bytes = 0;
 };
 
@@ -133,8 +134,8 @@ struct LoadOrder {
   Millis duration{0};
 };
 
-/// What the API needs of the daemon. Loop thread. `vm` arguments are a UUID or a name; a name that two
-/// VMs share fails with Code::invalid and both UUIDs.
+/// What the API needs of the daemon. Loop thread. `vm` arguments are a UUID or a name; a name that
+/// two VMs share fails with Code::invalid and both UUIDs.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -144,7 +145,8 @@ class Backend {
   virtual Result<VmView> vm(const std::string& vm) = 0;
   virtual Result<std::vector<SeriesView>> seriesNames(const std::string& entity) = 0;
   /// `entity`: a VM's or host's name or UUID.
-  virtual boost::asio::awaitable<Result<SeriesAnswer>> series(std::string entity, SeriesQuery query) = 0;
+  virtual boost::asio::awaitable<Result<SeriesAnswer>> series(std::string entity,
+                                                              SeriesQuery query) = 0;
   virtual Result<std::vector<LatestView>> latest(const std::string& entity) = 0;
   /// Everything in memory, for /metrics: VMs that are present and this host.
   virtual std::vector<LatestView> latestOfAll() = 0;
@@ -152,7 +154,8 @@ class Backend {
   virtual std::string entityName(Uuid entity) = 0;
   virtual boost::asio::awaitable<Result<std::vector<Event>>> events(EventFilter filter) = 0;
   virtual Health health() = 0;
-  /// Refused unless the VM's role is lab or shadow. Returns the order's id once the guest took it on.
+  /// Refused unless the VM's role is lab or shadow. Returns the order's id once the guest took it
+  /// on.
   virtual boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, LoadOrder order) = 0;
   /// Entity of an event filter: a VM's or host's name or UUID.
   virtual Result<Uuid> entity(const std::string& entity) = 0;

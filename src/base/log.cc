@@ -24,7 +24,7 @@ std::atomic<Level> least_level{Level::info};
 bool journalIsStderr() {
   static const bool yes = [] {
     const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat status {};
+    struct stat status{};
     return stream != nullptr && fstat(STDERR_FILENO, &status) == 0 &&
            fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
   }();
@@ -33,20 +33,28 @@ bool journalIsStderr() {
 
 int priority(Level level) {
   switch (level) {
-    case Level::debug: return 7;
-    case Level::info: return 6;
-    case Level::warning: return 4;
-    case Level::error: return 3;
+    case Level::debug:
+      return 7;
+    case Level::info:
+      return 6;
+    case Level::warning:
+      return 4;
+    case Level::error:
+      return 3;
   }
   return 6;
 }
 
 std::string_view word(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warning: return "warning";
-    case Level::error: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warning:
+      return "warning";
+    case Level::error:
+      return "error";
   }
   return "info";
 }
@@ -55,8 +63,7 @@ using Fields = std::initializer_list<std::pair<std::string_view, std::string_vie
 
 void toJournal(Level level, std::string_view message, Fields fields) {
   std::vector<std::string> lines{fmt::format("PRIORITY={}", priority(level)),
-                                 fmt::format("MESSAGE={}", message),
-                                 "SYSLOG_IDENTIFIER=virtseer"};
+                                 fmt::format("MESSAGE={}", message), "SYSLOG_IDENTIFIER=virtseer"};
   for (const auto& [key, value] : fields) lines.push_back(fmt::format("{}={}", key, value));
   std::vector<iovec> parts;
   for (auto& line : lines) parts.push_back({line.data(), line.size()});
@@ -64,8 +71,8 @@ void toJournal(Level level, std::string_view message, Fields fields) {
 }
 
 void toStderr(Level level, std::string_view message, Fields fields) {
-  std::string line = fmt::format("{} {}: {}", rfc3339(SystemClock().wall()), word(level),
-                                 printable(message));
+  std::string line =
+      fmt::format("{} {}: {}", rfc3339(SystemClock().wall()), word(level), printable(message));
   for (const auto& [key, value] : fields) line += fmt::format(" {}={}", key, printable(value));
   line += '\n';
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
@@ -73,7 +80,9 @@ void toStderr(Level level, std::string_view message, Fields fields) {
 
 }  // namespace
 
-void setLogLevel(Level least) { least_level = least; }
+void setLogLevel(Level least) {
+  least_level = least;
+}
 
 bool setLogLevel(std::string_view name) {
   for (const Level level : {Level::debug, Level::info, Level::warning, Level::error}) {

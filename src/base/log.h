@@ -15,8 +15,8 @@ void setLogLevel(Level least);
 bool setLogLevel(std::string_view name);
 
 /// Writes one record: to journald with `fields` as its fields where standard error is connected to
-/// the journal, else as one line on standard error. Control characters are escaped. Any thread; never
-/// throws; blocks only as long as the receiver's socket does.
+/// the journal, else as one line on standard error. Control characters are escaped. Any thread;
+/// never throws; blocks only as long as the receiver's socket does.
 void log(Level level, std::string_view message,
          std::initializer_list<std::pair<std::string_view, std::string_view>> fields = {}) noexcept;
 

@@ -71,7 +71,9 @@ struct BlockingPool::Core : std::enable_shared_from_this<Core> {
 BlockingPool::BlockingPool(boost::asio::any_io_executor loop, std::string name, Limits limits)
     : loop_(loop), core_(std::make_shared<Core>(std::move(loop), std::move(name), limits)) {}
 
-BlockingPool::~BlockingPool() { close(); }
+BlockingPool::~BlockingPool() {
+  close();
+}
 
 Result<BlockingPool::Ticket> BlockingPool::submit(Work work) {
   const std::lock_guard lock(core_->mutex);

@@ -19,10 +19,11 @@
 
 namespace virtseer {
 
-/// A small bounded pool for calls that block (libvirt, RocksDB, files). The loop awaits their result
-/// with a deadline; a call that passes it is *abandoned*: the caller goes on with Code::timeout, the
-/// call's thread is replaced until `limits.abandoned` of them are stuck, then further calls are refused
-/// with Code::busy. So nothing waits for ever, and the number of threads has a bound.
+/// A small bounded pool for calls that block (libvirt, RocksDB, files). The loop awaits their
+/// result with a deadline; a call that passes it is *abandoned*: the caller goes on with
+/// Code::timeout, the call's thread is replaced until `limits.abandoned` of them are stuck, then
+/// further calls are refused with Code::busy. So nothing waits for ever, and the number of threads
+/// has a bound.
 ///
 /// Made, called and destroyed on the loop's thread. Jobs run on the pool's threads and must own all
 /// they touch (they may outlive the caller once abandoned).
@@ -35,8 +36,8 @@ class BlockingPool {
   };
   struct Counts {
     std::size_t waiting = 0;
-    std::size_t running = 0;           ///< abandoned ones apart
-    std::size_t abandoned = 0;         ///< now
+    std::size_t running = 0;    ///< abandoned ones apart
+    std::size_t abandoned = 0;  ///< now
     std::uint64_t abandoned_total = 0;
     std::uint64_t refused_total = 0;
   };
@@ -50,7 +51,8 @@ class BlockingPool {
   /// returned, or with timeout, busy (queue full), cancelled (pool closed) or failed (it threw).
   /// `what` names the call in messages. Cancelling the awaiting coroutine abandons the call.
   template <class Job>
-  boost::asio::awaitable<std::invoke_result_t<Job&>> run(std::string what, Millis deadline, Job job) {
+  boost::asio::awaitable<std::invoke_result_t<Job&>> run(std::string what, Millis deadline,
+                                                         Job job) {
     using R = std::invoke_result_t<Job&>;
     struct Call {
       explicit Call(boost::asio::any_io_executor executor) : done(std::move(executor)) {}
@@ -62,14 +64,13 @@ class BlockingPool {
     // The callable is owned by `slot` until it runs, so that nothing of it is destroyed on the loop
     // while a thread still uses it.
     auto slot = std::make_shared<Job>(std::move(job));
-    const auto ticket = submit(
-        [slot, call, what]() -> std::function<void()> {
-          auto result = std::make_shared<R>(guarded<R>(*slot, what));
-          return [call, result] {
-            call->result = std::move(*result);
-            call->done.cancel();
-          };
-        });
+    const auto ticket = submit([slot, call, what]() -> std::function<void()> {
+      auto result = std::make_shared<R>(guarded<R>(*slot, what));
+      return [call, result] {
+        call->result = std::move(*result);
+        call->done.cancel();
+      };
+    });
     if (!ticket) co_return fail(ticket.error().in(what));
     boost::system::error_code ignored;
     co_await call->done.async_wait(

@@ -30,9 +30,7 @@ struct Error {
   std::string message;
 
   /// The same failure, seen from one level up: "context: message".
-  Error in(std::string_view context) const {
-    return {code, std::string(context) + ": " + message};
-  }
+  Error in(std::string_view context) const { return {code, std::string(context) + ": " + message}; }
   bool operator==(const Error&) const = default;
 };
 
@@ -43,6 +41,8 @@ using Result = std::expected<T, Error>;
 inline std::unexpected<Error> fail(Code code, std::string message) {
   return std::unexpected(Error{code, std::move(message)});
 }
-inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected(std::move(error));
+}
 
 }  // namespace virtseer

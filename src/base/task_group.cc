@@ -27,20 +27,21 @@ void TaskGroup::spawn(std::string name, asio::awaitable<void> coroutine) {
   const auto id = ++last_;
   auto& task = *(tasks_[id] = std::make_unique<Task>());
   task.name = std::move(name);
-  asio::co_spawn(loop_, std::move(coroutine),
-                 asio::bind_cancellation_slot(task.signal.slot(), [this, id](std::exception_ptr error) {
-                   const auto ended = tasks_.extract(id);
-                   if (tasks_.empty()) emptied_.cancel();
-                   if (!error) return;
-                   try {
-                     std::rethrow_exception(error);
-                   } catch (const boost::system::system_error& failure) {
-                     if (failure.code() != asio::error::operation_aborted)
-                       on_failure_(ended.mapped()->name, failure.what());
-                   } catch (const std::exception& failure) {
-                     on_failure_(ended.mapped()->name, failure.what());
-                   }
-                 }));
+  asio::co_spawn(
+      loop_, std::move(coroutine),
+      asio::bind_cancellation_slot(task.signal.slot(), [this, id](std::exception_ptr error) {
+        const auto ended = tasks_.extract(id);
+        if (tasks_.empty()) emptied_.cancel();
+        if (!error) return;
+        try {
+          std::rethrow_exception(error);
+        } catch (const boost::system::system_error& failure) {
+          if (failure.code() != asio::error::operation_aborted)
+            on_failure_(ended.mapped()->name, failure.what());
+        } catch (const std::exception& failure) {
+          on_failure_(ended.mapped()->name, failure.what());
+        }
+      }));
 }
 
 void TaskGroup::cancel() {

@@ -12,8 +12,9 @@
 
 namespace virtseer {
 
-/// Owns coroutines: each has a name, ends before the group does, and is cancelled when the group is.
-/// Used on the loop's thread only. The group must outlive its coroutines: `co_await join()` first.
+/// Owns coroutines: each has a name, ends before the group does, and is cancelled when the group
+/// is. Used on the loop's thread only. The group must outlive its coroutines: `co_await join()`
+/// first.
 class TaskGroup {
  public:
   /// `on_failure` gets the name of a coroutine that ended by an exception, and what it said.

@@ -64,8 +64,10 @@ std::string toUtf8(std::string_view text) {
   while (!text.empty()) {
     std::uint32_t point = 0;
     const std::size_t length = sequence(text, point);
-    if (length == 0) out += "\xEF\xBF\xBD";
-    else out += text.substr(0, length);
+    if (length == 0)
+      out += "\xEF\xBF\xBD";
+    else
+      out += text.substr(0, length);
     text.remove_prefix(length == 0 ? 1 : length);
   }
   return out;

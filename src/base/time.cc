@@ -91,17 +91,27 @@ std::optional<Millis> parseDuration(std::string_view text) {
   if (error != std::errc() || value < 0) return std::nullopt;
   const std::string_view unit(end, text.data() + text.size() - end);
   std::int64_t factor;
-  if (unit == "ms") factor = 1;
-  else if (unit == "s") factor = 1000;
-  else if (unit == "m") factor = 60'000;
-  else if (unit == "h") factor = 3'600'000;
-  else if (unit == "d") factor = 86'400'000;
-  else return std::nullopt;
+  if (unit == "ms")
+    factor = 1;
+  else if (unit == "s")
+    factor = 1000;
+  else if (unit == "m")
+    factor = 60'000;
+  else if (unit == "h")
+    factor = 3'600'000;
+  else if (unit == "d")
+    factor = 86'400'000;
+  else
+    return std::nullopt;
   if (value > INT64_MAX / factor) return std::nullopt;
   return Millis(value * factor);
 }
 
-Timestamp SystemClock::wall() const { return time_point_cast<milliseconds>(system_clock::now()); }
-steady_clock::time_point SystemClock::mono() const { return steady_clock::now(); }
+Timestamp SystemClock::wall() const {
+  return time_point_cast<milliseconds>(system_clock::now());
+}
+steady_clock::time_point SystemClock::mono() const {
+  return steady_clock::now();
+}
 
 }  // namespace virtseer

@@ -20,9 +20,9 @@ struct Event {
   std::uint64_t id = 0;  ///< rises with time; given by the store
   Timestamp time;
   Severity severity = Severity::info;
-  std::string kind;             ///< dotted: vm.started, agent.connected, libvirt.lost, store.degraded
-  std::optional<Uuid> entity;   ///< VM or host
-  std::string message;          ///< for a person
+  std::string kind;  ///< dotted: vm.started, agent.connected, libvirt.lost, store.degraded
+  std::optional<Uuid> entity;  ///< VM or host
+  std::string message;         ///< for a person
   std::map<std::string, std::string> fields;
 
   bool operator==(const Event&) const = default;

@@ -4,14 +4,22 @@ namespace virtseer {
 
 std::string_view name(VmState state) {
   switch (state) {
-    case VmState::running: return "running";
-    case VmState::blocked: return "blocked";
-    case VmState::paused: return "paused";
-    case VmState::shutdown: return "shutdown";
-    case VmState::shutoff: return "shutoff";
-    case VmState::crashed: return "crashed";
-    case VmState::suspended: return "suspended";
-    case VmState::gone: return "gone";
+    case VmState::running:
+      return "running";
+    case VmState::blocked:
+      return "blocked";
+    case VmState::paused:
+      return "paused";
+    case VmState::shutdown:
+      return "shutdown";
+    case VmState::shutoff:
+      return "shutoff";
+    case VmState::crashed:
+      return "crashed";
+    case VmState::suspended:
+      return "suspended";
+    case VmState::gone:
+      return "gone";
   }
   return "gone";
 }
@@ -25,9 +33,12 @@ std::optional<VmState> parseVmState(std::string_view text) {
 
 std::string_view name(Role role) {
   switch (role) {
-    case Role::production: return "production";
-    case Role::lab: return "lab";
-    case Role::shadow: return "shadow";
+    case Role::production:
+      return "production";
+    case Role::lab:
+      return "lab";
+    case Role::shadow:
+      return "shadow";
   }
   return "production";
 }
@@ -40,10 +51,14 @@ Role parseRole(std::string_view value) {
 
 std::string_view name(AgentLink::State state) {
   switch (state) {
-    case AgentLink::State::absent: return "absent";
-    case AgentLink::State::connecting: return "connecting";
-    case AgentLink::State::connected: return "connected";
-    case AgentLink::State::refused: return "refused";
+    case AgentLink::State::absent:
+      return "absent";
+    case AgentLink::State::connecting:
+      return "connecting";
+    case AgentLink::State::connected:
+      return "connected";
+    case AgentLink::State::refused:
+      return "refused";
   }
   return "absent";
 }

@@ -13,7 +13,16 @@
 namespace virtseer {
 
 /// The state of a VM as libvirt names it, and `gone` for one that is known from history only.
-enum class VmState : std::uint8_t { running, blocked, paused, shutdown, shutoff, crashed, suspended, gone };
+enum class VmState : std::uint8_t {
+  running,
+  blocked,
+  paused,
+  shutdown,
+  shutoff,
+  crashed,
+  suspended,
+  gone
+};
 std::string_view name(VmState state);
 std::optional<VmState> parseVmState(std::string_view text);
 
@@ -35,10 +44,10 @@ struct Vm {
   bool autostart = false;
   std::optional<std::uint32_t> vcpus;
   std::optional<std::uint32_t> vcpus_maximum;
-  std::optional<std::uint64_t> memory_bytes;          ///< what the balloon leaves
+  std::optional<std::uint64_t> memory_bytes;  ///< what the balloon leaves
   std::optional<std::uint64_t> memory_maximum_bytes;
-  bool has_channel = false;                           ///< the echo channel is configured
-  std::optional<std::uint32_t> balloon_period_s;      ///< 0: guest memory figures are stale
+  bool has_channel = false;                       ///< the echo channel is configured
+  std::optional<std::uint32_t> balloon_period_s;  ///< 0: guest memory figures are stale
 
   bool operator==(const Vm&) const = default;
 };
@@ -65,9 +74,9 @@ std::string_view name(AgentLink::State state);
 
 /// What a host has for its VMs, and how that is known.
 struct HostCapacity {
-  double cpus = 0;                   ///< usable cores, reserve taken off
-  std::uint64_t memory_bytes = 0;    ///< usable bytes, reserve taken off
-  std::string origin;                ///< "configuration", "cgroup PATH" or "machine"
+  double cpus = 0;                 ///< usable cores, reserve taken off
+  std::uint64_t memory_bytes = 0;  ///< usable bytes, reserve taken off
+  std::string origin;              ///< "configuration", "cgroup PATH" or "machine"
 
   bool operator==(const HostCapacity&) const = default;
 };

@@ -8,14 +8,22 @@
 namespace virtseer {
 namespace {
 
-constexpr std::array<std::pair<Source, std::string_view>, 3> kSources{{
-    {Source::guest, "guest"}, {Source::libvirt, "libvirt"}, {Source::host, "host"}}};
+constexpr std::array<std::pair<Source, std::string_view>, 3> kSources{
+    {{Source::guest, "guest"}, {Source::libvirt, "libvirt"}, {Source::host, "host"}}};
 
-constexpr std::array<std::pair<Aggregation, std::string_view>, 12> kAggregations{{
-    {Aggregation::none, "none"}, {Aggregation::mean, "mean"}, {Aggregation::min, "min"},
-    {Aggregation::max, "max"}, {Aggregation::last, "last"}, {Aggregation::sum, "sum"},
-    {Aggregation::count, "count"}, {Aggregation::p50, "p50"}, {Aggregation::p95, "p95"},
-    {Aggregation::p99, "p99"}, {Aggregation::rate, "rate"}, {Aggregation::increase, "increase"}}};
+constexpr std::array<std::pair<Aggregation, std::string_view>, 12> kAggregations{
+    {{Aggregation::none, "none"},
+     {Aggregation::mean, "mean"},
+     {Aggregation::min, "min"},
+     {Aggregation::max, "max"},
+     {Aggregation::last, "last"},
+     {Aggregation::sum, "sum"},
+     {Aggregation::count, "count"},
+     {Aggregation::p50, "p50"},
+     {Aggregation::p95, "p95"},
+     {Aggregation::p99, "p99"},
+     {Aggregation::rate, "rate"},
+     {Aggregation::increase, "increase"}}};
 
 double quantile(std::vector<double> values, double q) {
   std::sort(values.begin(), values.end());
@@ -38,14 +46,22 @@ double increase(std::optional<double> base, const std::vector<double>& values) {
 
 double fold(const std::vector<double>& values, Aggregation aggregation) {
   switch (aggregation) {
-    case Aggregation::min: return *std::min_element(values.begin(), values.end());
-    case Aggregation::max: return *std::max_element(values.begin(), values.end());
-    case Aggregation::p50: return quantile(values, 0.50);
-    case Aggregation::p95: return quantile(values, 0.95);
-    case Aggregation::p99: return quantile(values, 0.99);
-    case Aggregation::count: return static_cast<double>(values.size());
-    case Aggregation::last: return values.back();
-    default: break;
+    case Aggregation::min:
+      return *std::min_element(values.begin(), values.end());
+    case Aggregation::max:
+      return *std::max_element(values.begin(), values.end());
+    case Aggregation::p50:
+      return quantile(values, 0.50);
+    case Aggregation::p95:
+      return quantile(values, 0.95);
+    case Aggregation::p99:
+      return quantile(values, 0.99);
+    case Aggregation::count:
+      return static_cast<double>(values.size());
+    case Aggregation::last:
+      return values.back();
+    default:
+      break;
   }
   double sum = 0;
   for (const double value : values) sum += value;
@@ -108,10 +124,11 @@ std::vector<Point> aggregate(const std::vector<Point>& points, Timestamp from, T
       // The first step of a counter's life has no base: its rise counts from its own first point.
       const Timestamp since = base ? base->time : first->time;
       const double seconds = std::chrono::duration<double>(last.time - since).count();
-      const double rise =
-          increase(base ? std::optional(base->value) : std::nullopt, values);
-      if (aggregation == Aggregation::increase) out.push_back({start, rise});
-      else if (seconds > 0) out.push_back({start, rise / seconds});
+      const double rise = increase(base ? std::optional(base->value) : std::nullopt, values);
+      if (aggregation == Aggregation::increase)
+        out.push_back({start, rise});
+      else if (seconds > 0)
+        out.push_back({start, rise / seconds});
     }
     base = last;
   }

@@ -64,16 +64,29 @@ struct Series {
 };
 
 /// What is done with the points of each step of a window.
-enum class Aggregation : std::uint8_t { none, mean, min, max, last, sum, count, p50, p95, p99, rate, increase };
+enum class Aggregation : std::uint8_t {
+  none,
+  mean,
+  min,
+  max,
+  last,
+  sum,
+  count,
+  p50,
+  p95,
+  p99,
+  rate,
+  increase
+};
 std::string_view name(Aggregation aggregation);
 std::optional<Aggregation> parseAggregation(std::string_view text);
 
-/// Folds `points` (oldest first) into steps [from + k*step, from + (k+1)*step) before `to`; the result
-/// has one point per step that has data, stamped with the step's start. Quantiles interpolate linearly
-/// between order statistics. `increase` and `rate` (per second) treat a fall of the value as a reset of
-/// the counter to zero, and take the last point before a step as its base: pass it in `points` if there
-/// is one (points before `from` serve as base only). `none` returns the points of [from, to) unchanged.
-/// `step` zero means one step over the whole window.
+/// Folds `points` (oldest first) into steps [from + k*step, from + (k+1)*step) before `to`; the
+/// result has one point per step that has data, stamped with the step's start. Quantiles
+/// interpolate linearly between order statistics. `increase` and `rate` (per second) treat a fall
+/// of the value as a reset of the counter to zero, and take the last point before a step as its
+/// base: pass it in `points` if there is one (points before `from` serve as base only). `none`
+/// returns the points of [from, to) unchanged. `step` zero means one step over the whole window.
 std::vector<Point> aggregate(const std::vector<Point>& points, Timestamp from, Timestamp to,
                              Millis step, Aggregation aggregation);
 

@@ -16,13 +16,13 @@ struct EventQuery {
   std::optional<Timestamp> from, to;  ///< from <= time < to
   std::optional<Uuid> entity;
   std::optional<Severity> at_least;
-  std::string kind_prefix;            ///< e.g. "vm." ; empty: all
+  std::string kind_prefix;               ///< e.g. "vm." ; empty: all
   std::uint64_t before_id = UINT64_MAX;  ///< for pages: only ids below
   std::size_t limit = 100;
 };
 
-/// Events, newest first on reading. append() is for the loop's thread and does not block; it gives the
-/// event its id. What write() and find() do blocks: run what they return on a pool.
+/// Events, newest first on reading. append() is for the loop's thread and does not block; it gives
+/// the event its id. What write() and find() do blocks: run what they return on a pool.
 class EventLog {
  public:
   virtual ~EventLog() = default;
@@ -34,13 +34,15 @@ class EventLog {
   virtual std::function<Result<std::vector<Event>>()> finder(EventQuery query) const = 0;
 };
 
-/// Small named values of the daemon itself (known VMs, the host's own identity). Kept in memory whole.
+/// Small named values of the daemon itself (known VMs, the host's own identity). Kept in memory
+/// whole.
 class Settings {
  public:
   virtual ~Settings() = default;
   virtual std::optional<std::string> get(const std::string& key) const = 0;
   /// All entries whose key begins with `prefix`.
-  virtual std::vector<std::pair<std::string, std::string>> list(const std::string& prefix) const = 0;
+  virtual std::vector<std::pair<std::string, std::string>> list(
+      const std::string& prefix) const = 0;
   /// Takes effect in memory at once; written with the next writer().
   virtual void put(const std::string& key, std::string value) = 0;
   virtual void erase(const std::string& key) = 0;
