@@ -15,8 +15,10 @@
 ///   carrying that nonce, its whole catalogue, every echo of its ring that is not stored yet, then
 ///   a fresh echo at once. The daemon drops whatever arrives before the matching Hello: such frames
 ///   are leftovers of an earlier reader, still in the agent's ring, and come again.
-/// - Echoes are numbered from 1 within a run of the agent (`epoch`). The daemon acknowledges a number
-///   once its row is written to the journal; until then the agent keeps the echo in its bounded ring.
+/// - Echoes are numbered from 1 within a run of the agent (`epoch`). The daemon acknowledges a
+/// number
+///   once its row is written to the journal; until then the agent keeps the echo in its bounded
+///   ring.
 /// - Identity comes from the channel; nothing in a frame names a VM.
 namespace virtseer::echo {
 
@@ -31,6 +33,13 @@ inline constexpr std::size_t kMaxBodyBytes = 256 * 1024;
 inline constexpr std::size_t kMaxColumns = 4096;
 inline constexpr std::size_t kMaxLabels = 8;
 inline constexpr std::size_t kMaxNameBytes = 128;
+/// Of a label's value, a version, a role, a reason: UTF-8 without control characters.
+inline constexpr std::size_t kMaxTextBytes = 256;
+inline constexpr std::size_t kMaxSources = 64;
+inline constexpr std::uint32_t kMinIntervalMs = 200;
+inline constexpr std::uint32_t kMaxIntervalMs = 3'600'000;
+/// Epochs stay below this, so that they are exact as a double.
+inline constexpr std::uint64_t kEpochEnd = std::uint64_t{1} << 48;
 
 enum class FrameType : std::uint8_t {
   hello = 1,       ///< agent: first frame of a session
@@ -78,15 +87,15 @@ struct Greeting {
 /// Agent to daemon.
 struct Hello {
   std::uint32_t protocol = kProtocolVersion;
-  std::uint64_t nonce = 0;           ///< that of the greeting
+  std::uint64_t nonce = 0;  ///< that of the greeting
   std::string agent_version;
   std::uint64_t epoch = 0;           ///< random, 1 to 2^48-1, new at each start of the agent
   std::uint64_t first_sequence = 0;  ///< oldest echo in the ring, or the next one if it is empty
   std::uint64_t next_sequence = 1;
-  std::uint64_t dropped = 0;         ///< echoes lost to a full ring since the start
-  std::int64_t mono_ms = 0;          ///< the guest's monotonic clock when this was written
+  std::uint64_t dropped = 0;  ///< echoes lost to a full ring since the start
+  std::int64_t mono_ms = 0;   ///< the guest's monotonic clock when this was written
   std::uint32_t interval_ms = 0;
-  std::string role;                  ///< what the guest believes; informative only
+  std::string role;                            ///< what the guest believes; informative only
   std::map<std::string, std::string> sources;  ///< collector -> "on", or why it is off
 
   bool operator==(const Hello&) const = default;
@@ -118,11 +127,11 @@ struct Ack {
 /// Daemon to agent: make synthetic work. All zero ends what runs.
 struct Load {
   std::uint64_t id = 0;
-  double cpu_cores = 0;                    ///< CPU seconds per second, over all of the guest's cores
-  std::uint64_t memory_bytes = 0;          ///< touched and kept
-  std::uint64_t disk_bytes_per_second = 0; ///< written past the guest's page cache
-  std::uint32_t ramp_ms = 0;               ///< from nothing to full, linearly
-  std::uint32_t duration_ms = 0;           ///< ramp included
+  double cpu_cores = 0;            ///< CPU seconds per second, over all of the guest's cores
+  std::uint64_t memory_bytes = 0;  ///< touched and kept
+  std::uint64_t disk_bytes_per_second = 0;  ///< written past the guest's page cache
+  std::uint32_t ramp_ms = 0;                ///< from nothing to full, linearly
+  std::uint32_t duration_ms = 0;            ///< ramp included
 
   bool operator==(const Load&) const = default;
 };

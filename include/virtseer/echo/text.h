@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "virtseer/echo/wire.h"
+
+namespace virtseer::echo {
+
+/// Whether `name` may name a metric, a label or a collector: [a-zA-Z_][a-zA-Z0-9_]*, bounded.
+constexpr bool isName(std::string_view name) {
+  if (name.empty() || name.size() > kMaxNameBytes) return false;
+  if (name.front() >= '0' && name.front() <= '9') return false;
+  for (const char c : name) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    if (!letter && !(c >= '0' && c <= '9')) return false;
+  }
+  return true;
+}
+
+namespace detail {
+
+/// Bytes of the UTF-8 sequence at the start of `text` if it is well-formed and no control
+/// character, else 0 (Unicode 15, table 3-7).
+constexpr std::size_t printableSequence(std::string_view text) {
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
+  };
+  const auto tail = [&](std::size_t i) { return (at(i) & 0xc0) == 0x80; };
+  const std::uint8_t first = at(0);
+  if (first < 0x80) return first >= 0x20 && first != 0x7f ? 1 : 0;
+  if (first < 0xc2) return 0;
+  if (first < 0xe0) return tail(1) && !(first == 0xc2 && at(1) < 0xa0) ? 2 : 0;
+  if (first < 0xf0) {
+    if (first == 0xe0 && at(1) < 0xa0) return 0;  // overlong
+    if (first == 0xed && at(1) > 0x9f) return 0;  // half of a surrogate pair
+    return tail(1) && tail(2) ? 3 : 0;
+  }
+  if (first > 0xf4 || (first == 0xf0 && at(1) < 0x90) || (first == 0xf4 && at(1) > 0x8f)) return 0;
+  return tail(1) && tail(2) && tail(3) ? 4 : 0;
+}
+
+}  // namespace detail
+
+/// Whether `text` is UTF-8 of at most kMaxTextBytes without control characters.
+constexpr bool isText(std::string_view text) {
+  if (text.size() > kMaxTextBytes) return false;
+  while (!text.empty()) {
+    const std::size_t length = detail::printableSequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace virtseer::echo
