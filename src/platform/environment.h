@@ -47,9 +47,10 @@ struct Notice {
     connected,     ///< list everything again: notices are not replayed
     disconnected,  ///< `detail` says why
     vm_changed,    ///< definition, metadata, devices or tuning
-    vm_lifecycle,  ///< `detail`: defined, undefined, started, suspended, resumed, stopped, shutdown,
-                   ///< pmsuspended, crashed; `reason`: libvirt's reason in words (e.g. migrated)
-    job_completed, ///< `detail`: what ended
+    vm_lifecycle,  ///< `detail`: defined, undefined, started, suspended, resumed, stopped,
+                   ///< shutdown, pmsuspended, crashed; `reason`: libvirt's reason in words (e.g.
+                   ///< migrated)
+    job_completed,  ///< `detail`: what ended
     io_error,
     migration_iteration,
   };
@@ -64,9 +65,11 @@ struct Notice {
 class Channel {
  public:
   virtual ~Channel() = default;
-  /// Waits for bytes; an error when the other end is gone or close() was called. At most one at a time.
+  /// Waits for bytes; an error when the other end is gone or close() was called. At most one at a
+  /// time.
   virtual boost::asio::awaitable<Result<std::string>> read() = 0;
-  /// Hands bytes over; returns when they are taken. Fails with Code::busy if too much waits already.
+  /// Hands bytes over; returns when they are taken. Fails with Code::busy if too much waits
+  /// already.
   virtual boost::asio::awaitable<Result<void>> write(std::string bytes) = 0;
   virtual void close() = 0;
 };
@@ -94,7 +97,8 @@ class Environment {
 
   virtual ~Environment() = default;
 
-  /// Connects, stays connected with back-off, delivers notices. Runs until cancelled. Spawn it once.
+  /// Connects, stays connected with back-off, delivers notices. Runs until cancelled. Spawn it
+  /// once.
   virtual boost::asio::awaitable<void> run() = 0;
   /// Where notices go; set it before run(). Called on the loop.
   virtual void onNotice(std::function<void(const Notice&)> receiver) = 0;
@@ -108,10 +112,11 @@ class Environment {
   virtual boost::asio::awaitable<Result<std::vector<VmStatistics>>> statistics() = 0;
   virtual boost::asio::awaitable<Result<HostFacts>> hostFacts() = 0;
   /// Opens the VM's virtio channel of this name, taking it from an earlier reader if need be.
-  virtual boost::asio::awaitable<Result<std::unique_ptr<Channel>>> openChannel(Uuid vm,
-                                                                                std::string name) = 0;
+  virtual boost::asio::awaitable<Result<std::unique_ptr<Channel>>> openChannel(
+      Uuid vm, std::string name) = 0;
   /// Makes the balloon driver report every `period`; for VMs whose period is 0.
-  virtual boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm, std::chrono::seconds period) = 0;
+  virtual boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
+                                                                std::chrono::seconds period) = 0;
 };
 
 }  // namespace virtseer::platform

@@ -1,0 +1,281 @@
+#include "platform/fake_environment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace virtseer::platform {
+
+namespace asio = boost::asio;
+
+namespace {
+
+bool isActive(VmState state) {
+  return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
+}
+
+}  // namespace
+
+/// The host's end of a fake port.
+class FakeChannel final : public Channel {
+ public:
+  FakeChannel(std::shared_ptr<FakeGuestPort> port, std::shared_ptr<Inbox> inbox)
+      : port_(std::move(port)), inbox_(std::move(inbox)) {}
+  ~FakeChannel() override { close(); }
+
+  asio::awaitable<Result<std::string>> read() override { return Inbox::take(inbox_); }
+
+  asio::awaitable<Result<void>> write(std::string bytes) override {
+    if (inbox_->ended()) co_return fail(*inbox_->reason());
+    if (port_->waiting_.size() + bytes.size() > FakeGuestPort::kLimit)
+      co_return fail(Code::busy, "the guest does not read");
+    port_->waiting_ += bytes;
+    queued_ += bytes.size();
+    port_->receive();
+    co_return co_await Inbox::waitSent(inbox_, queued_);
+  }
+
+  void close() override { port_->disconnect(inbox_, {Code::cancelled, "closed"}); }
+
+ private:
+  std::shared_ptr<FakeGuestPort> port_;
+  std::shared_ptr<Inbox> inbox_;
+  std::uint64_t queued_ = 0;
+};
+
+std::size_t FakeGuestPort::write(std::string_view bytes) {
+  if (!hostConnected()) return 0;
+  const auto taken = std::min(bytes.size(), kLimit - std::min(kLimit, host_->unread()));
+  host_->push(bytes.substr(0, taken));
+  return taken;
+}
+
+void FakeGuestPort::stopReading(bool stop) {
+  stopped_ = stop;
+  receive();
+}
+
+void FakeGuestPort::receive() {
+  if (stopped_ || waiting_.empty()) return;
+  received_ += waiting_;
+  taken_ += waiting_.size();
+  waiting_.clear();
+  if (host_) host_->sent(taken_);
+  if (activity_) activity_();
+}
+
+std::shared_ptr<Inbox> FakeGuestPort::connect(asio::any_io_executor loop) {
+  if (host_) host_->end({Code::unreachable, "another reader took the channel"});
+  waiting_.clear();
+  taken_ = 0;
+  ++opened_;
+  host_ = std::make_shared<Inbox>(std::move(loop));
+  if (activity_) activity_();
+  return host_;
+}
+
+void FakeGuestPort::disconnect(const std::shared_ptr<Inbox>& who, Error why) {
+  if (who->ended()) return;
+  who->end(std::move(why));
+  if (host_ == who) host_.reset();
+  if (activity_) activity_();
+}
+
+FakeEnvironment::Gate::Gate(asio::any_io_executor loop) : opened(std::move(loop)) {
+  opened.expires_at(asio::steady_timer::time_point::max());
+}
+
+FakeEnvironment::FakeEnvironment(asio::any_io_executor loop, std::string uri)
+    : loop_(std::move(loop)) {
+  status_.connected = true;
+  status_.uri = std::move(uri);
+  status_.since = Timestamp{};
+  facts_.uuid = *Uuid::parse("f0f0f0f0-0000-4000-8000-000000000001");
+  facts_.name = "fake-host";
+  facts_.cpu_model = "fake";
+  facts_.cpus_online = 4;
+  facts_.memory_bytes = 8ULL << 30;
+  facts_.library_version = "9.0.0";
+  facts_.hypervisor_version = "Fake 1.0.0";
+}
+
+FakeEnvironment::~FakeEnvironment() {
+  for (const auto& [key, port] : ports_) {
+    port->onActivity(nullptr);
+    if (port->host_) port->disconnect(port->host_, {Code::cancelled, "the environment is gone"});
+  }
+}
+
+void FakeEnvironment::setVm(Vm vm) {
+  vm.environment = status_.uri;
+  vms_[vm.uuid] = std::move(vm);
+}
+
+void FakeEnvironment::removeVm(Uuid vm) {
+  vms_.erase(vm);
+  statistics_.erase(vm);
+  endChannels(vm, {Code::unreachable, "the VM is gone"});
+}
+
+void FakeEnvironment::setState(Uuid vm, VmState state, std::string detail, std::string reason) {
+  auto& entry = vms_.at(vm);
+  entry.state = state;
+  if (!isActive(state)) endChannels(vm, {Code::unreachable, "the VM stopped"});
+  notify({Notice::Kind::vm_lifecycle, vm, entry.name, std::move(detail), std::move(reason)});
+}
+
+void FakeEnvironment::setStatistics(VmStatistics statistics) {
+  statistics_[statistics.uuid] = std::move(statistics);
+}
+
+void FakeEnvironment::disconnect(std::string why) {
+  if (!status_.connected) return;
+  status_.connected = false;
+  status_.error = why;
+  status_.since.reset();
+  for (const auto& [key, port] : ports_) {
+    if (port->host_) port->disconnect(port->host_, {Code::unreachable, why});
+  }
+  notify({Notice::Kind::disconnected, std::nullopt, "", std::move(why), ""});
+}
+
+void FakeEnvironment::reconnect() {
+  if (status_.connected) return;
+  status_.connected = true;
+  status_.error.clear();
+  status_.since = Timestamp{};
+  ++status_.reconnects;
+  notify({Notice::Kind::connected, std::nullopt, "", "", ""});
+}
+
+void FakeEnvironment::notify(const Notice& notice) {
+  if (running_ && receiver_) receiver_(notice);
+}
+
+FakeGuestPort& FakeEnvironment::port(Uuid vm, const std::string& name) {
+  auto& slot = ports_[{vm, name}];
+  if (!slot) slot = std::make_shared<FakeGuestPort>();
+  return *slot;
+}
+
+void FakeEnvironment::endChannels(Uuid vm, const Error& why) {
+  for (const auto& [key, port] : ports_) {
+    if (key.first == vm && port->host_) port->disconnect(port->host_, why);
+  }
+}
+
+FakeEnvironment::Gate& FakeEnvironment::gate(Call call) {
+  return gates_.try_emplace(call, loop_).first->second;
+}
+
+void FakeEnvironment::failNext(Call call, Error error, int times) {
+  auto& failures = gate(call).failures;
+  failures.insert(failures.end(), static_cast<std::size_t>(times), error);
+}
+
+void FakeEnvironment::hold(Call call) {
+  gate(call).closed = true;
+}
+
+void FakeEnvironment::release(Call call) {
+  gate(call).closed = false;
+  gate(call).opened.cancel();
+}
+
+std::size_t FakeEnvironment::held(Call call) const {
+  const auto found = gates_.find(call);
+  return found == gates_.end() ? 0 : found->second.waiting;
+}
+
+std::size_t FakeEnvironment::count(std::string_view prefix) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      calls_, [&](const std::string& call) { return call.starts_with(prefix); }));
+}
+
+asio::awaitable<Result<void>> FakeEnvironment::enter(Call call, std::string record) {
+  calls_.push_back(std::move(record));
+  auto& the_gate = gate(call);
+  while (the_gate.closed) {
+    ++the_gate.waiting;
+    boost::system::error_code ignored;
+    co_await the_gate.opened.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    --the_gate.waiting;
+  }
+  if (!the_gate.failures.empty()) {
+    auto error = std::move(the_gate.failures.front());
+    the_gate.failures.erase(the_gate.failures.begin());
+    if (error.code == Code::timeout) ++status_.calls_timed_out;
+    co_return fail(std::move(error));
+  }
+  if (!status_.connected) co_return fail(Code::unreachable, status_.error);
+  co_return Result<void>();
+}
+
+asio::awaitable<void> FakeEnvironment::run() {
+  struct Running {
+    explicit Running(bool& flag) : running(flag) { running = true; }
+    ~Running() { running = false; }
+    bool& running;
+  } const running(running_);
+  if (status_.connected) notify({Notice::Kind::connected, std::nullopt, "", "", ""});
+  asio::steady_timer forever(loop_, asio::steady_timer::time_point::max());
+  co_await forever.async_wait(asio::use_awaitable);
+}
+
+void FakeEnvironment::onNotice(std::function<void(const Notice&)> receiver) {
+  receiver_ = std::move(receiver);
+}
+
+asio::awaitable<Result<std::vector<Vm>>> FakeEnvironment::vms() {
+  if (auto entered = co_await enter(Call::vms, "vms"); !entered) co_return fail(entered.error());
+  std::vector<Vm> out;
+  for (const auto& [uuid, vm] : vms_) out.push_back(vm);
+  co_return out;
+}
+
+asio::awaitable<Result<std::vector<VmStatistics>>> FakeEnvironment::statistics() {
+  if (auto entered = co_await enter(Call::statistics, "statistics"); !entered)
+    co_return fail(entered.error());
+  std::vector<VmStatistics> out;
+  for (const auto& [uuid, vm] : vms_) {
+    if (!isActive(vm.state)) continue;
+    const auto set = statistics_.find(uuid);
+    out.push_back(set == statistics_.end() ? VmStatistics{uuid, false, {}} : set->second);
+  }
+  co_return out;
+}
+
+asio::awaitable<Result<HostFacts>> FakeEnvironment::hostFacts() {
+  if (auto entered = co_await enter(Call::host_facts, "hostFacts"); !entered)
+    co_return fail(entered.error());
+  co_return facts_;
+}
+
+asio::awaitable<Result<std::unique_ptr<Channel>>> FakeEnvironment::openChannel(Uuid vm,
+                                                                               std::string name) {
+  auto entered =
+      co_await enter(Call::open_channel, fmt::format("openChannel {} {}", vm.text(), name));
+  if (!entered) co_return fail(entered.error());
+  const auto found = vms_.find(vm);
+  if (found == vms_.end()) co_return fail(Code::not_found, "no such VM");
+  if (!isActive(found->second.state)) co_return fail(Code::unreachable, "the VM does not run");
+  if (!found->second.has_channel) co_return fail(Code::failed, "the VM has no such channel");
+  port(vm, name);
+  const auto& guest = ports_[{vm, name}];
+  co_return std::make_unique<FakeChannel>(guest, guest->connect(loop_));
+}
+
+asio::awaitable<Result<void>> FakeEnvironment::setBalloonPeriod(Uuid vm,
+                                                                std::chrono::seconds period) {
+  auto entered = co_await enter(Call::set_balloon_period,
+                                fmt::format("setBalloonPeriod {} {}s", vm.text(), period.count()));
+  if (!entered) co_return fail(entered.error());
+  const auto found = vms_.find(vm);
+  if (found == vms_.end()) co_return fail(Code::not_found, "no such VM");
+  found->second.balloon_period_s = static_cast<std::uint32_t>(period.count());
+  co_return Result<void>();
+}
+
+}  // namespace virtseer::platform
