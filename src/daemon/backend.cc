@@ -1,0 +1,265 @@
+#include "daemon/backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "base/text.h"
+#include "daemon/process.h"
+#include "daemon/series_reader.h"
+#include "daemon/usage.h"
+#include "virtseer/version.h"
+
+namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+bool runs(const Vm& vm) {
+  return vm.state == VmState::running || vm.state == VmState::blocked;
+}
+
+void accumulate(std::optional<double>& sum, std::optional<double> part) {
+  if (part) sum = sum.value_or(0) + *part;
+}
+
+}  // namespace
+
+Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports) {
+  Inputs out;
+  if (vm.state != VmState::gone) out.present.push_back("libvirt");
+  if (balloon_reports)
+    out.present.push_back("balloon");
+  else if (runs(vm) && vm.balloon_period_s == 0)
+    out.missing.push_back("balloon: its statistics period is 0; run 'virsh dommemstat " +
+                          printable(vm.name) +
+                          " --period 5 --live --config' or set libvirt.balloon_period");
+  else if (runs(vm))
+    out.missing.push_back(
+        "balloon: the guest's driver reports no memory; load virtio_balloon in the guest");
+  if (agent.state == AgentLink::State::connected)
+    out.present.push_back("agent");
+  else if (vm.state != VmState::gone && !vm.has_channel)
+    out.missing.push_back(
+        "agent: the VM has no channel org.virtseer.echo.0; add one to its definition "
+        "(<channel type='unix'><target type='virtio' name='org.virtseer.echo.0'/></channel>)");
+  else if (runs(vm))
+    out.missing.push_back(
+        "agent: " +
+        (agent.reason.empty()
+             ? std::string("nothing answers in the guest; install and start virtseer-agent there")
+             : agent.reason));
+  return out;
+}
+
+DaemonBackend::DaemonBackend(const Clock& clock, Inventory& inventory, StoreKeeper& store,
+                             Parts parts, Millis usage_window)
+    : clock_(clock),
+      inventory_(inventory),
+      store_(store),
+      parts_(std::move(parts)),
+      usage_window_(usage_window),
+      started_(clock.wall()) {}
+
+std::vector<api::HostView> DaemonBackend::hosts() {
+  const auto& host = inventory_.host();
+  if (host.uuid.isNil()) return {};
+  api::HostView out{.host = host,
+                    .usage = hostUsage(store_.series(), host.uuid, clock_.wall(), usage_window_)};
+  for (const auto& [uuid, vm] : inventory_.present()) {
+    ++out.usage.vms_total;
+    if (!runs(vm)) continue;
+    ++out.usage.vms_running;
+    const auto usage = vmUsage(store_.series(), uuid, clock_.wall(), usage_window_);
+    accumulate(out.usage.vms_cpu_cores, usage.cpu_cores);
+    accumulate(out.usage.vms_cpu_delay_cores, usage.cpu_delay_cores);
+  }
+  return {std::move(out)};
+}
+
+api::VmView DaemonBackend::view(const Vm& vm) {
+  api::VmView out{.vm = vm,
+                  .host = inventory_.host().uuid,
+                  .host_name = inventory_.host().name,
+                  .agent = {},
+                  .usage = {},
+                  .inputs = {},
+                  .missing_inputs = {},
+                  .last_seen = {}};
+  out.usage = vmUsage(store_.series(), vm.uuid, clock_.wall(), usage_window_);
+  out.last_seen = std::max(store_.series().lastTime({vm.uuid, Source::libvirt}),
+                           store_.series().lastTime({vm.uuid, Source::guest}));
+  if (vm.state != VmState::gone) {
+    out.agent = parts_.agent(vm.uuid);
+    out.timed_out = parts_.timed_out(vm.uuid);
+  }
+  const auto latest = store_.series().latest({vm.uuid, Source::libvirt});
+  const auto names = store_.series().names({vm.uuid, Source::libvirt});
+  const bool balloon =
+      runs(vm) && std::any_of(latest.begin(), latest.end(), [&](const auto& value) {
+        return names[value.column].metric == "libvirt_domain_memory_stats_usable_bytes" &&
+               clock_.wall() - value.time < 4 * usage_window_;
+      });
+  auto inputs = inputsOf(vm, out.agent, balloon);
+  out.inputs = std::move(inputs.present);
+  out.missing_inputs = std::move(inputs.missing);
+  return out;
+}
+
+std::vector<api::VmView> DaemonBackend::vms(bool gone) {
+  std::vector<api::VmView> out;
+  for (const auto& [uuid, vm] : inventory_.present()) out.push_back(view(vm));
+  if (gone)
+    for (const auto& vm : inventory_.gone()) out.push_back(view(vm));
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.vm.name, a.vm.uuid) < std::tie(b.vm.name, b.vm.uuid);
+  });
+  return out;
+}
+
+Result<api::VmView> DaemonBackend::vm(const std::string& name) {
+  const auto found = inventory_.find(name);
+  if (!found) return fail(found.error());
+  return view(*found);
+}
+
+std::vector<StreamId> DaemonBackend::streamsOf(Uuid entity) {
+  std::vector<StreamId> out;
+  for (const auto source : {Source::guest, Source::libvirt, Source::host})
+    if (!store_.series().names({entity, source}).empty()) out.push_back({entity, source});
+  return out;
+}
+
+Result<std::vector<api::SeriesView>> DaemonBackend::seriesNames(const std::string& name) {
+  const auto uuid = entity(name);
+  if (!uuid) return fail(uuid.error());
+  std::vector<api::SeriesView> out;
+  for (const auto& stream : streamsOf(*uuid)) {
+    const auto names = store_.series().names(stream);
+    std::vector<std::optional<Timestamp>> last(names.size());
+    for (const auto& value : store_.series().latest(stream)) last[value.column] = value.time;
+    for (std::size_t i = 0; i < names.size(); ++i) out.push_back({stream, names[i], last[i]});
+  }
+  return out;
+}
+
+asio::awaitable<Result<api::SeriesAnswer>> DaemonBackend::series(std::string name,
+                                                                 api::SeriesQuery query) {
+  const auto uuid = entity(name);
+  if (!uuid) co_return fail(uuid.error());
+  auto parts = prepare(store_.series(), streamsOf(*uuid), query);
+  if (parts.empty())
+    co_return fail(Code::not_found,
+                   fmt::format("{} has no series {}: 'virtseer series {}' lists what it has",
+                               printable(name), printable(query.metric), printable(name)));
+  co_return co_await store_.read(
+      "series: read",
+      [parts = std::move(parts), query = std::move(query)] { return answer(parts, query); });
+}
+
+void DaemonBackend::addLatest(StreamId stream, std::vector<api::LatestView>& out) {
+  const auto names = store_.series().names(stream);
+  for (const auto& value : store_.series().latest(stream))
+    out.push_back({stream, names[value.column], value.time, value.value});
+}
+
+Result<std::vector<api::LatestView>> DaemonBackend::latest(const std::string& name) {
+  const auto uuid = entity(name);
+  if (!uuid) return fail(uuid.error());
+  std::vector<api::LatestView> out;
+  for (const auto& stream : streamsOf(*uuid)) addLatest(stream, out);
+  return out;
+}
+
+std::vector<api::LatestView> DaemonBackend::latestOfAll() {
+  std::vector<api::LatestView> out;
+  for (const auto& [uuid, vm] : inventory_.present())
+    for (const auto source : {Source::guest, Source::libvirt}) addLatest({uuid, source}, out);
+  addLatest({inventory_.host().uuid, Source::host}, out);
+  return out;
+}
+
+std::string DaemonBackend::entityName(Uuid entity) {
+  return inventory_.nameOf(entity);
+}
+
+asio::awaitable<Result<std::vector<Event>>> DaemonBackend::events(api::EventFilter filter) {
+  store::EventQuery query{.from = filter.from,
+                          .to = filter.to,
+                          .entity = filter.entity,
+                          .at_least = filter.at_least,
+                          .kind_prefix = filter.kind_prefix,
+                          .before_id = filter.before_id.value_or(UINT64_MAX),
+                          .limit = filter.limit};
+  co_return co_await store_.read("events: read", store_.events().finder(std::move(query)));
+}
+
+api::Health DaemonBackend::health() {
+  api::Health out;
+  out.version = kVersion;
+  out.started = started_;
+  out.environments = parts_.environments();
+  out.store_open = store_.open_on_disk();
+  out.store_error = store_.problem();
+  const auto counts = store_.series().counts();
+  out.rows = counts.rows;
+  out.samples = counts.samples;
+  out.late = counts.late;
+  out.overflow = counts.overflow;
+  out.damaged = counts.damaged;
+  out.streams = counts.streams;
+  out.series = counts.series;
+  out.journal_bytes = counts.journal_bytes;
+  out.disk_bytes = store_.disk_bytes();
+  for (const auto& [uuid, vm] : inventory_.present()) {
+    const auto agent = parts_.agent(uuid);
+    out.agents_connected += agent.state == AgentLink::State::connected;
+    out.echo_duplicates += agent.duplicates;
+    out.echo_lost += agent.lost;
+    out.echo_faults += agent.faults;
+  }
+  out.events_dropped = parts_.events_dropped();
+  out.requests_refused = parts_.requests_refused();
+  out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();
+  out.cpu_seconds = processCpuSeconds();
+  out.rss_bytes = processRssBytes();
+  out.problems = problems(out);
+  return out;
+}
+
+std::vector<std::string> DaemonBackend::problems(const api::Health& health) {
+  std::vector<std::string> out;
+  for (const auto& environment : health.environments) {
+    if (!environment.connected)
+      out.push_back(
+          fmt::format("{} is not connected: {}; it is tried again, check that libvirt runs",
+                      printable(environment.uri), printable(environment.error)));
+    else if (environment.calls_stuck > 0)
+      out.push_back(fmt::format("{} does not answer {} calls; the last known figures are shown",
+                                printable(environment.uri), environment.calls_stuck));
+  }
+  if (!health.store_error.empty()) out.push_back(health.store_error);
+  if (health.damaged > 0)
+    out.push_back(fmt::format("{} pieces of the store are damaged and left out", health.damaged));
+  return out;
+}
+
+asio::awaitable<Result<std::uint64_t>> DaemonBackend::load(std::string name, api::LoadOrder order) {
+  const auto vm = inventory_.find(name);
+  if (!vm) co_return fail(vm.error());
+  if (vm->role == Role::production)
+    co_return fail(
+        Code::refused,
+        fmt::format("{} is a production VM: synthetic work runs only where the hypervisor's "
+                    "fw_cfg key opt/org.virtseer/role says lab or shadow",
+                    printable(vm->name)));
+  co_return co_await parts_.load(vm->uuid, order);
+}
+
+Result<Uuid> DaemonBackend::entity(const std::string& name) {
+  return inventory_.entity(name);
+}
+
+}  // namespace virtseer::daemon

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/backend.h"
+#include "base/time.h"
+#include "daemon/inventory.h"
+#include "daemon/store_keeper.h"
+
+namespace virtseer::daemon {
+
+/// What the service tells the backend about parts that it alone knows. All on the loop.
+struct Parts {
+  std::function<AgentLink(Uuid vm)> agent;
+  /// The VM was too busy for the hypervisor to answer: its figures are the last known.
+  std::function<bool(Uuid vm)> timed_out;
+  std::function<std::vector<api::EnvironmentHealth>()> environments;
+  std::function<boost::asio::awaitable<Result<std::uint64_t>>(Uuid vm, api::LoadOrder order)> load;
+  std::function<double()> worst_loop_lag_seconds;
+  std::function<std::uint64_t()> requests_refused;
+  std::function<std::uint64_t()> events_dropped;
+};
+
+/// The API's view of the daemon. Loop thread only.
+class DaemonBackend final : public api::Backend {
+ public:
+  DaemonBackend(const Clock& clock, Inventory& inventory, StoreKeeper& store, Parts parts,
+                Millis usage_window);
+
+  std::vector<api::HostView> hosts() override;
+  std::vector<api::VmView> vms(bool gone) override;
+  Result<api::VmView> vm(const std::string& vm) override;
+  Result<std::vector<api::SeriesView>> seriesNames(const std::string& entity) override;
+  boost::asio::awaitable<Result<api::SeriesAnswer>> series(std::string entity,
+                                                           api::SeriesQuery query) override;
+  Result<std::vector<api::LatestView>> latest(const std::string& entity) override;
+  std::vector<api::LatestView> latestOfAll() override;
+  std::string entityName(Uuid entity) override;
+  boost::asio::awaitable<Result<std::vector<Event>>> events(api::EventFilter filter) override;
+  api::Health health() override;
+  boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, api::LoadOrder order) override;
+  Result<Uuid> entity(const std::string& entity) override;
+
+ private:
+  api::VmView view(const Vm& vm);
+  std::vector<StreamId> streamsOf(Uuid entity);
+  void addLatest(StreamId stream, std::vector<api::LatestView>& out);
+  std::vector<std::string> problems(const api::Health& health);
+
+  const Clock& clock_;
+  Inventory& inventory_;
+  StoreKeeper& store_;
+  const Parts parts_;
+  const Millis usage_window_;
+  const Timestamp started_;
+};
+
+/// Which inputs a VM has, and for each that it lacks a sentence that says what to do.
+struct Inputs {
+  std::vector<std::string> present, missing;
+};
+Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports);
+
+}  // namespace virtseer::daemon

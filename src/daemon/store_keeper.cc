@@ -1,0 +1,172 @@
+#include "daemon/store_keeper.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/log.h"
+
+namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Rows a store in memory keeps of each stream: ten minutes at one row a second.
+constexpr std::size_t kMemoryRows = 600;
+
+asio::awaitable<void> pause(asio::steady_timer& timer, Millis span) {
+  timer.expires_after(span);
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+}  // namespace
+
+StoreKeeper::StoreKeeper(asio::any_io_executor loop, const Clock& clock,
+                         store::StoreOptions options, Millis sync, Callbacks callbacks)
+    : clock_(clock),
+      options_(std::move(options)),
+      sync_(sync),
+      callbacks_(std::move(callbacks)),
+      // A write that hangs (a dead disk) must not be overtaken by another: one thread, none in
+      // reserve.
+      writer_(loop, "vs-store", {.threads = 1, .queue = 16, .abandoned = 1}),
+      readers_(loop, "vs-read", {.threads = 2, .queue = 64, .abandoned = 2}),
+      wake_(loop) {
+  stores_.push_back(store::memoryStore(kMemoryRows));
+}
+
+asio::awaitable<void> StoreKeeper::open() {
+  auto opened = co_await writer_.run(
+      "store: open", Millis(10 * 60'000),
+      [options = options_, now = clock_.wall()] { return store::openStore(options, now); });
+  if (!opened) {
+    failed(opened.error());
+    co_return;
+  }
+  stores_.push_back(std::move(*opened));
+  on_disk_ = true;
+  for (const auto& remark : store().remarks()) {
+    callbacks_.event({.time = clock_.wall(),
+                      .severity = Severity::warning,
+                      .kind = "store.remark",
+                      .entity = {},
+                      .message = remark,
+                      .fields = {}});
+  }
+  recovered();
+  callbacks_.swapped();
+}
+
+void StoreKeeper::touched() {
+  if (dirty_) return;
+  dirty_ = true;
+  wake_.cancel();
+}
+
+asio::awaitable<void> StoreKeeper::run() {
+  for (;;) {
+    if (!on_disk_) {
+      co_await pause(wake_, kRetry);
+      co_await open();
+    } else if (!dirty_) {
+      co_await pause(wake_, sync_);
+    }
+    if (dirty_) co_await pause(wake_, kGather);
+    const auto now = clock_.mono();
+    const bool sync = now - synced_ >= sync_;
+    const auto outcome = co_await writeOnce(sync);
+    if (!outcome) {
+      co_await pause(wake_, kRetry);
+      dirty_ = true;
+      continue;
+    }
+    if (sync) synced_ = now;
+    if (now - measured_ >= kMeasure) co_await measure();
+  }
+}
+
+asio::awaitable<Result<void>> StoreKeeper::writeOnce(bool sync) {
+  dirty_ = false;
+  auto& series = store().series();
+  auto commit = series.takeCommit(clock_.wall() - kIdle);
+  const auto events = store().events().writer();
+  const auto settings = store().settings().writer();
+  if (!commit && !events && !settings) co_return Result<void>{};
+
+  struct Work {
+    std::unique_ptr<store::Commit> commit;
+    Result<void> rows{}, rest{};
+  };
+  const auto work = std::make_shared<Work>();
+  work->commit = std::move(commit);
+  writing_since_ = clock_.mono();
+  const auto ran = co_await writer_.run("store: write", kForEver,
+                                        [work, events, settings, sync]() -> Result<void> {
+                                          if (work->commit) work->rows = work->commit->write(sync);
+                                          if (events) work->rest = events();
+                                          if (settings && work->rest) work->rest = settings();
+                                          return {};
+                                        });
+  writing_since_.reset();
+  if (!ran) work->rows = ran;
+  if (work->commit) series.settle(std::move(work->commit), work->rows);
+  const Result<void> outcome = work->rows ? work->rest : work->rows;
+  if (outcome)
+    recovered();
+  else
+    failed(outcome.error());
+  if (work->rows && on_disk_) callbacks_.written();
+  co_return outcome;
+}
+
+asio::awaitable<void> StoreKeeper::measure() {
+  measured_ = clock_.mono();
+  const auto bytes = co_await readers_.run(
+      "store: measure", kReadDeadline,
+      [store = &store()]() -> Result<std::uint64_t> { return store->measureDisk(); });
+  if (bytes) disk_bytes_ = *bytes;
+}
+
+asio::awaitable<void> StoreKeeper::flush() {
+  co_await writeOnce(true);
+}
+
+void StoreKeeper::failed(const Error& error) {
+  const std::string problem =
+      "storing does not work: " + error.message +
+      "; the latest values are served from memory, it is tried again every 5 s";
+  if (problem == problem_) return;
+  problem_ = problem;
+  callbacks_.event({.time = clock_.wall(),
+                    .severity = Severity::error,
+                    .kind = "store.degraded",
+                    .entity = {},
+                    .message = problem,
+                    .fields = {{"code", std::string(name(error.code))}}});
+}
+
+void StoreKeeper::recovered() {
+  if (problem_.empty() || !on_disk_) return;
+  problem_.clear();
+  callbacks_.event({.time = clock_.wall(),
+                    .severity = Severity::info,
+                    .kind = "store.recovered",
+                    .entity = {},
+                    .message = "storing works again",
+                    .fields = {}});
+}
+
+std::string StoreKeeper::problem() const {
+  if (writing_since_ && clock_.mono() - *writing_since_ > kHangs)
+    return "the disk under " + options_.directory.string() +
+           " has not answered a write for 10 s; the latest values are served from memory";
+  return problem_;
+}
+
+void StoreKeeper::close() {
+  writer_.close();
+  readers_.close();
+}
+
+}  // namespace virtseer::daemon

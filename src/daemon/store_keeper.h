@@ -1,0 +1,103 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/pool.h"
+#include "base/time.h"
+#include "store/store.h"
+
+namespace virtseer::daemon {
+
+/// Keeps a store under the daemon's feet. Opens it; while it does not open, a store in memory
+/// serves the latest values and opening is tried again. Writes what comes in within 50 ms to the
+/// journal and syncs it at the configured interval; a failure is said once, kept as `problem()`,
+/// and tried again until it works. Loop thread only.
+class StoreKeeper {
+ public:
+  struct Callbacks {
+    /// What had been appended before is written (not yet synced): agents may be told.
+    std::function<void()> written;
+    /// Another store serves from now on: columns must be declared again.
+    std::function<void()> swapped;
+    /// Something for the event list and the log.
+    std::function<void(Event)> event;
+  };
+
+  StoreKeeper(boost::asio::any_io_executor loop, const Clock& clock, store::StoreOptions options,
+              Millis sync, Callbacks callbacks);
+
+  /// Tries to open the store once. May take as long as replaying a journal takes.
+  boost::asio::awaitable<void> open();
+
+  /// Writes, syncs, retries, measures. Runs until cancelled.
+  boost::asio::awaitable<void> run();
+
+  /// Writes and syncs everything that is left, for the end of the daemon.
+  boost::asio::awaitable<void> flush();
+
+  /// To be called after rows, events or settings were appended: a write follows soon.
+  void touched();
+
+  store::SeriesStore& series() { return store().series(); }
+  store::EventLog& events() { return store().events(); }
+  store::Settings& settings() { return store().settings(); }
+
+  /// For reading: runs `job` on a pool of its own, so that a long query never delays writing.
+  template <class Job>
+  auto read(std::string what, Job job) {
+    return readers_.run(std::move(what), kReadDeadline, std::move(job));
+  }
+
+  /// True while the store on disk serves.
+  bool open_on_disk() const { return on_disk_; }
+  /// Why storing does not work at the moment, with what to do; empty if it does.
+  std::string problem() const;
+  std::uint64_t disk_bytes() const { return disk_bytes_; }
+
+  void close();
+
+ private:
+  static constexpr Millis kGather{50};   ///< rows of this long are written together
+  static constexpr Millis kRetry{5000};  ///< after a failed write or open
+  static constexpr Millis kReadDeadline{30000};
+  /// A write is never overtaken by the next one, so it has no deadline; `problem()` says when it
+  /// hangs.
+  static constexpr Millis kForEver{std::chrono::hours(24 * 365)};
+  static constexpr Millis kHangs{10000};
+  static constexpr Millis kIdle{
+      15 * 60'000};  ///< a stream without rows for so long is closed to a chunk
+  static constexpr Millis kMeasure{60'000};
+
+  store::Store& store() { return *stores_.back(); }
+  boost::asio::awaitable<Result<void>> writeOnce(bool sync);
+  boost::asio::awaitable<void> measure();
+  void failed(const Error& error);
+  void recovered();
+
+  const Clock& clock_;
+  const store::StoreOptions options_;
+  const Millis sync_;
+  Callbacks callbacks_;
+  BlockingPool writer_;
+  BlockingPool readers_;
+  boost::asio::steady_timer wake_;
+  /// The last one serves. An earlier one (in memory) stays for readers that still hold a piece of
+  /// it.
+  std::vector<std::unique_ptr<store::Store>> stores_;
+  bool on_disk_ = false;
+  bool dirty_ = false;
+  std::string problem_;
+  std::uint64_t disk_bytes_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> writing_since_;
+  std::chrono::steady_clock::time_point synced_{};
+  std::chrono::steady_clock::time_point measured_{};
+};
+
+}  // namespace virtseer::daemon
