@@ -1,0 +1,101 @@
+"""Which folder may see which: names the wrong arrow that would else fail at link, or not at all."""
+
+import re
+
+import pytest
+from tree import ROOT, files, name, text
+
+LEVELS = {"base": 0, "model": 1, "profile": 2, "predict": 2, "decide": 2, "store": 3, "learn": 3, "platform": 3,
+          "collect": 3, "fleet": 3, "act": 4, "api": 4, "daemon": 5, "twin": 5, "cli": 6}
+ONLY = {"profile": {"base", "model"}, "predict": {"base", "model"}, "decide": {"base", "model"},
+        "api": {"base", "model"}}
+ALSO = {"collect": {"store", "platform"}}
+
+# Start of a foreign include -> the folders whose .cc files may have it.
+FOREIGN = {
+    "libvirt/": {"src/platform"},
+    "archive": {"src/platform"},
+    "rocksdb/": {"src/store"},
+    "zstd": {"src/store"},
+    "xgboost/": {"src/learn"},
+    "Eigen/": {"src/learn"},
+    "svm.h": {"src/learn"},
+    "nlopt": {"src/learn"},
+    "boost/beast": {"src/api", "src/cli"},
+    "openssl/": {"src/api", "src/cli"},
+    "CLI/": {"src/cli"},
+    "toml++/": {"src/daemon"},
+    "systemd/": {"src/base", "src/daemon"},
+    "mbedtls/": {"agent"},
+    "bpf/": {"agent"},
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
+
+
+def wrong_arrows(folder, includes):
+    """Quoted includes that a file of src/folder may not have."""
+    allowed = ONLY.get(folder, {other for other, level in LEVELS.items() if level < LEVELS[folder]})
+    allowed = allowed | ALSO.get(folder, set()) | {folder}
+    return [include for include in includes
+            if include.split("/")[0] in LEVELS and include.split("/")[0] not in allowed]
+
+
+def includes(path, quoted):
+    return [target for mark, target in INCLUDE.findall(text(path)) if (mark == '"') == quoted]
+
+
+def test_every_folder_of_src_has_a_level():
+    folders = {path.relative_to(ROOT / "src").parts[0] for path in files("*.cc", "*.h", below="src")
+               if path.parent != ROOT / "src"}
+    assert folders and folders <= set(LEVELS)
+
+
+def test_includes_of_src_point_down_only():
+    wrong = []
+    for path in files("*.cc", "*.h", below="src"):
+        parts = path.relative_to(ROOT / "src").parts
+        if len(parts) > 1:
+            wrong += [f"{name(path)} sees {target}" for target in wrong_arrows(parts[0], includes(path, True))]
+    assert not wrong
+
+
+@pytest.mark.parametrize("folder, include", [("model", "store/store.h"), ("api", "daemon/config.h"),
+                                             ("store", "collect/link.h"), ("decide", "predict/forecast.h")])
+def test_a_wrong_arrow_is_found(folder, include):
+    assert wrong_arrows(folder, [include]) == [include]
+
+
+def test_the_agent_sees_include_only():
+    wrong = []
+    for path in files("*.cc", "*.h", below="agent"):
+        for target in includes(path, True):
+            if not target.startswith(("virtseer/", "agent/")) and not (path.parent / target).exists():
+                wrong.append(f"{name(path)} sees {target}")
+        wrong += [f"{name(path)} sees {target}" for target in includes(path, False)
+                  if target.startswith(("boost/", "fmt/", "nlohmann/"))]
+    assert not wrong
+
+
+def test_what_crosses_binaries_is_plain():
+    wrong = []
+    for path in files("*.h", below="include"):
+        content = text(path)
+        wrong += [f"{name(path)} sees {target}" for target in includes(path, False)
+                  if "/" in target and not target.startswith("sys/")]
+        wrong += [f"{name(path)} sees {target}" for target in includes(path, True)
+                  if not target.startswith("virtseer/")]
+        if re.search(r"^\s*virtual\s", content, re.MULTILINE):
+            wrong.append(f"{name(path)} has a virtual method")
+    assert not wrong
+
+
+def test_foreign_headers_stay_in_the_sources_of_their_folder():
+    wrong = []
+    for path in files("*.cc", "*.h", below="src") + files("*.cc", "*.h", below="agent"):
+        for target in includes(path, False):
+            for start, homes in FOREIGN.items():
+                if not target.startswith(start):
+                    continue
+                if path.suffix != ".cc" or not any(name(path).startswith(home + "/") for home in homes):
+                    wrong.append(f"{name(path)} sees <{target}>")
+    assert not wrong
