@@ -1,0 +1,45 @@
+#pragma once
+
+#include "api/router.h"
+
+/// The handlers of the routes: parameters in, Backend asked, JSON out. Nothing is decided here.
+/// They are named as their operations in openapi.yaml.
+namespace virtseer::api {
+
+Outcome listHosts(Api api, const Request& request);
+Outcome getHost(Api api, const Request& request);
+boost::asio::awaitable<Outcome> getHostSeries(Api api, Request request);
+boost::asio::awaitable<Outcome> getHostLatest(Api api, Request request);
+boost::asio::awaitable<Outcome> listVms(Api api, Request request);
+Outcome getVm(Api api, const Request& request);
+boost::asio::awaitable<Outcome> getVmSeries(Api api, Request request);
+boost::asio::awaitable<Outcome> getVmLatest(Api api, Request request);
+boost::asio::awaitable<Outcome> listVmEvents(Api api, Request request);
+boost::asio::awaitable<Outcome> loadVm(Api api, Request request);
+boost::asio::awaitable<Outcome> listEvents(Api api, Request request);
+Outcome getHealth(Api api, const Request& request);
+Outcome getOpenapi(Api api, const Request& request);
+boost::asio::awaitable<Outcome> getMetrics(Api api, Request request);
+Outcome getHealthz(Api api, const Request& request);
+
+/// The UUID of the host or VM that a path names.
+Result<Uuid> hostUuid(Backend& backend, const std::string& key);
+Result<Uuid> vmUuid(Backend& backend, const std::string& key);
+
+/// Lets others on the loop run before a long answer goes on.
+boost::asio::awaitable<void> breathe();
+
+/// The embedded OpenAPI file.
+std::string_view openapiText();
+
+/// Reads the body of an order for work. `content_type` must be application/json.
+std::expected<LoadOrder, Problem> parseLoadOrder(std::string_view content_type,
+                                                 std::string_view body);
+
+/// Reads the parameters of a series' points; `now` is the end if none is given.
+Result<SeriesQuery> parseSeriesQuery(const Query& query, Timestamp now);
+
+/// Reads the parameters of an event list, `entity` apart.
+Result<EventFilter> parseEventFilter(const Query& query, Timestamp now);
+
+}  // namespace virtseer::api
