@@ -1,0 +1,104 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "collect/agent_links.h"
+#include "collect/backoff.h"
+#include "collect/stream_writer.h"
+
+/// What AgentLinks keeps of each VM; private to agent_links*.cc.
+namespace virtseer::collect {
+
+/// Waits for the answer to one load order.
+struct PendingLoad {
+  explicit PendingLoad(const boost::asio::any_io_executor& loop) : answered(loop) {}
+  boost::asio::steady_timer answered;  ///< expires at the deadline, cancelled by the answer
+  std::optional<echo::LoadState> state;
+  bool link_ended = false;
+};
+
+/// One open channel and the conversation on it.
+struct AgentLinks::Connection {
+  Connection(const boost::asio::any_io_executor& loop, std::unique_ptr<platform::Channel> opened,
+             EchoSession the_session)
+      : channel(std::move(opened)), session(std::move(the_session)), wake(loop) {}
+
+  /// More than an agent's share of acks and orders waits to be read by the guest.
+  static constexpr std::size_t kMaxOutbox = 256 * 1024;
+
+  std::unique_ptr<platform::Channel> channel;
+  EchoSession session;
+  std::string outbox;
+  boost::asio::steady_timer wake;  ///< for the sender: bytes to write, or the session wants a look
+  bool ended = false;
+  std::string reason;    ///< why it ended, if we know better than the channel
+  bool penalty = false;  ///< ended for floods or garbage
+  bool refused = false;  ///< ended for another protocol
+  std::optional<std::chrono::steady_clock::time_point> answered;  ///< when a Hello came
+  std::map<std::uint64_t, std::shared_ptr<PendingLoad>> loads;
+
+  void put(std::string bytes) {
+    if (outbox.size() + bytes.size() > kMaxOutbox) return end("the guest does not read");
+    outbox += bytes;
+    wake.cancel();
+  }
+  void end(std::string why) {
+    if (ended) return;
+    ended = true;
+    reason = std::move(why);
+    channel->close();
+    wake.cancel();
+    for (const auto& [id, load] : loads) {
+      load->link_ended = true;
+      load->answered.cancel();
+    }
+  }
+};
+
+struct AgentLinks::Link {
+  /// An echo's number within a run of the agent.
+  struct Mark {
+    std::uint64_t epoch = 0, sequence = 0;
+    bool operator==(const Mark&) const = default;
+  };
+
+  Link(const boost::asio::any_io_executor& loop, const AgentLinksOptions& options,
+       const RowSink& rows, Uuid uuid)
+      : vm(uuid),
+        wake(loop),
+        writer(rows, {uuid, Source::guest}),
+        backoff(options.first_retry, options.retry, options.max_retry),
+        penalties(options.max_retry, options.max_retry, options.max_penalty) {}
+
+  Uuid vm;
+  std::string name;
+  platform::Environment* environment = nullptr;
+  bool listed = true;    ///< its environment names it
+  bool wanted = false;   ///< it runs and has the channel
+  bool serving = false;  ///< serve() runs
+  bool nudged = false;   ///< the next pause is skipped
+  std::string idle;      ///< why it is not wanted, for a person
+  boost::asio::steady_timer wake;
+  StreamWriter writer;
+  Backoff backoff;
+  Backoff penalties;
+  EchoPosition position;
+  Mark taken, marked, committed;
+  ConnectionPtr connection;
+  AgentLink view;
+  bool announced = false;  ///< agent.connected was reported, agent.lost not yet
+  std::string complaint;   ///< the last agent.refused or agent.closed
+  std::chrono::steady_clock::time_point complained{};
+  std::chrono::steady_clock::time_point lost_since{};
+
+  void moveTo(const EchoPosition& stored) {
+    position = stored;
+    taken = marked = committed = {stored.epoch, stored.sequence};
+  }
+};
+
+}  // namespace virtseer::collect

@@ -1,0 +1,143 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+
+#include "base/task_group.h"
+#include "base/time.h"
+#include "collect/echo_session.h"
+#include "collect/row_sink.h"
+#include "model/machine.h"
+#include "platform/environment.h"
+
+namespace virtseer::collect {
+
+struct AgentLinksOptions {
+  EchoLimits limits;
+  echo::Settings settings;  ///< what every agent is told
+  Millis first_retry{500};  ///< after a link ended
+  Millis retry{2000};       ///< after the next failure; from then on doubled
+  Millis max_retry{30'000};
+  Millis max_penalty{600'000};  ///< pause after floods and garbage, doubled from `max_retry` on
+};
+
+/// How far the guest stream of `vm` is stored: its latest `echo_epoch` and `echo_sequence`, and the
+/// time of its last row; all zero and absent if there is none.
+using StoredPosition = std::function<EchoPosition(Uuid vm)>;
+
+/// StoredPosition that reads whatever store::SeriesStore& `current()` returns.
+template <class Current>
+StoredPosition positionIn(Current current) {
+  return [current](Uuid vm) {
+    auto& store = current();
+    const StreamId stream{vm, Source::guest};
+    EchoPosition position;
+    position.last = store.lastTime(stream);
+    const auto names = store.names(stream);
+    for (const auto& latest : store.latest(stream)) {
+      if (latest.column >= names.size() || !names[latest.column].labels.empty()) continue;
+      if (names[latest.column].metric == "echo_epoch")
+        position.epoch = static_cast<std::uint64_t>(latest.value);
+      if (names[latest.column].metric == "echo_sequence")
+        position.sequence = static_cast<std::uint64_t>(latest.value);
+    }
+    return position;
+  };
+}
+
+/// Sums over all links since the daemon started, for health and /metrics.
+struct AgentTotals {
+  std::uint64_t connected = 0;  ///< now
+  std::uint64_t echoes = 0, duplicates = 0, lost = 0, faults = 0;
+};
+
+/// All links to agents. Each VM that runs and has the echo channel gets a coroutine that opens it,
+/// greets, appends the rows that come, and opens it again when it ends: after `first_retry`,
+/// `retry`, and then twice as long each time. A guest that floods or sends garbage is left alone
+/// for a growing time. A guest that is silent costs an open channel and a timer.
+///
+/// Echoes are acknowledged only once they are stored: see commitTaken() and committed(). Events
+/// reported: agent.connected, agent.restarted, agent.lost (10 s without a link while the VM runs),
+/// agent.refused (another protocol) and agent.closed (flood, garbage).
+///
+/// Loop thread only. The environments given to setVms() must outlive `co_await stop()`.
+class AgentLinks {
+ public:
+  AgentLinks(boost::asio::any_io_executor loop, const Clock& clock, AgentLinksOptions options,
+             RowSink rows, StoredPosition stored, EventSink report);
+  ~AgentLinks();
+
+  /// Replaces the VMs of one environment: links of VMs that are gone, do not run or lost their
+  /// channel are ended, those of others begun. A VM that an environment newly names is taken over
+  /// from another one.
+  void setVms(platform::Environment& environment, std::span<const Vm> vms);
+
+  /// Something happened to the VM that makes an attempt worthwhile now (started, resumed, migrated
+  /// in).
+  void nudge(Uuid vm);
+
+  /// To be called right after SeriesStore::takeCommit(): what was appended until now is in that
+  /// commit or an earlier one. May be left out; then acknowledgements come one commit later.
+  void commitTaken();
+  /// The commit taken last is written: acknowledges what it held. Not to be called if it failed,
+  /// nor for a store that does not last.
+  void committed();
+  /// Another store serves: columns are declared again, and every agent is asked for what that store
+  /// lacks.
+  void storeSwapped();
+
+  /// How things are with the VM's agent; `absent` with a reason where there is no link.
+  AgentLink view(Uuid vm) const;
+  AgentTotals totals() const;
+
+  /// Asks the guest to make (or, all zero, to end) synthetic work; `order.id` is given here and
+  /// returned once the guest accepted. The caller has checked the VM's role. Fails with unreachable
+  /// (no link), refused (the guest said no, with its reason), timeout, busy.
+  boost::asio::awaitable<Result<std::uint64_t>> load(Uuid vm, echo::Load order, Millis deadline);
+
+  /// Closes every link and returns when all coroutines have ended. Once.
+  boost::asio::awaitable<void> stop();
+
+ private:
+  struct Link;
+  struct Connection;
+  using LinkPtr = std::shared_ptr<Link>;
+  using ConnectionPtr = std::shared_ptr<Connection>;
+
+  boost::asio::awaitable<void> serve(LinkPtr link);
+  boost::asio::awaitable<void> talk(LinkPtr link, std::unique_ptr<platform::Channel> channel);
+  boost::asio::awaitable<void> send(LinkPtr link, ConnectionPtr connection);
+  boost::asio::awaitable<void> pause(LinkPtr link, Millis span);
+  void begin(const LinkPtr& link);
+  void want(Link& link, const Vm& vm, platform::Environment& environment);
+  void disconnect(Link& link);
+  void greet(Link& link);
+  void take(Link& link, EchoOutcome outcome);
+  void takeConnected(Link& link, const echo::Hello& hello);
+  void takeRow(Link& link, const EchoRow& row);
+  void takeLoadState(Link& link, const echo::LoadState& state);
+  void takeClose(Link& link, const EchoClose& close);
+  void count(Link& link, const EchoCounters& before);
+  void lost(Link& link, const std::string& reason);
+  void event(const Link& link, Severity severity, std::string kind, std::string message);
+
+  boost::asio::any_io_executor loop_;
+  const Clock& clock_;
+  const AgentLinksOptions options_;
+  const RowSink rows_;
+  const StoredPosition stored_;
+  const EventSink report_;
+  std::mt19937_64 random_;
+  std::uint64_t last_load_ = 0;
+  std::map<Uuid, LinkPtr> links_;
+  AgentTotals past_;  ///< of links that are gone
+  TaskGroup tasks_;
+};
+
+}  // namespace virtseer::collect

@@ -1,0 +1,207 @@
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "collect/agent_link.h"
+
+namespace virtseer::collect {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A link that is back within this time was never reported lost: migrations and restarts take less.
+constexpr Millis kGrace{10'000};
+/// The same complaint about a guest is reported once in this time.
+constexpr Millis kComplaintEvery{3'600'000};
+/// A guest of another protocol is asked again this often: its agent may have been updated.
+constexpr Millis kRefusedPause{60'000};
+
+}  // namespace
+
+/// Runs while the VM is listed and wanted at all; begun again by setVms().
+asio::awaitable<void> AgentLinks::serve(LinkPtr link) {
+  while (link->wanted) {
+    link->nudged = false;
+    if (link->view.state != AgentLink::State::refused)
+      link->view.state = AgentLink::State::connecting;
+    Millis span{0};
+    auto channel =
+        co_await link->environment->openChannel(link->vm, std::string(echo::kChannelName));
+    if (!link->wanted) break;
+    if (channel) {
+      co_await talk(link, std::move(*channel));
+      const auto& ended = *link->connection;
+      if (ended.answered) link->backoff.reset();
+      // A guest that behaved for as long as the longest pause has come to reason.
+      if (ended.answered && clock_.mono() - *ended.answered > options_.max_penalty)
+        link->penalties.reset();
+      span = ended.refused   ? std::min(kRefusedPause, options_.max_penalty)
+             : ended.penalty ? link->penalties.next()
+                             : link->backoff.next();
+      link->connection.reset();
+    } else {
+      link->view.reason = "the channel does not open: " + printable(channel.error().message);
+      span = link->backoff.next();
+    }
+    if (!link->wanted) break;
+    lost(*link, link->view.reason);
+    co_await pause(link, span);
+  }
+  link->connection.reset();
+  link->serving = false;
+}
+
+/// Ends early when nudged or no longer wanted.
+asio::awaitable<void> AgentLinks::pause(LinkPtr link, Millis span) {
+  link->wake.expires_after(span);
+  if (link->nudged || !link->wanted) co_return;
+  boost::system::error_code ignored;
+  co_await link->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+/// One channel from opening to its end. `link->connection` stays for the caller to read.
+asio::awaitable<void> AgentLinks::talk(LinkPtr link, std::unique_ptr<platform::Channel> channel) {
+  const auto connection = std::make_shared<Connection>(
+      loop_, std::move(channel), EchoSession(options_.limits, link->position));
+  link->connection = connection;
+  link->view.reason = "waiting for the agent in the guest to answer";
+  // Whatever ends this coroutine ends the sender too.
+  struct Ender {
+    Connection& connection;
+    ~Ender() { connection.end("shutting down"); }
+  } const ender{*connection};
+  tasks_.spawn("agent sender of " + printable(link->name), send(link, connection));
+  greet(*link);
+  while (!connection->ended) {
+    auto bytes = co_await connection->channel->read();
+    if (connection->ended) break;
+    if (!bytes) {
+      connection->end("the channel ended: " + printable(bytes.error().message));
+      break;
+    }
+    const auto before = connection->session.counters();
+    auto outcomes = connection->session.receive(*bytes, clock_.wall(), clock_.mono());
+    link->position = connection->session.position();
+    count(*link, before);
+    for (auto& outcome : outcomes) {
+      if (!connection->ended) take(*link, std::move(outcome));
+    }
+    // A guest that never pauses must not hold up the loop.
+    co_await asio::post(loop_, asio::use_awaitable);
+  }
+  if (!connection->reason.empty()) link->view.reason = connection->reason;
+}
+
+/// Writes what waits, looks after silence.
+asio::awaitable<void> AgentLinks::send(LinkPtr link, ConnectionPtr connection) {
+  while (!connection->ended) {
+    if (!connection->outbox.empty()) {
+      const auto wrote = co_await connection->channel->write(std::exchange(connection->outbox, {}));
+      if (!wrote)
+        connection->end("writing to the channel failed: " + printable(wrote.error().message));
+      continue;
+    }
+    const auto check = connection->session.nextCheck();
+    if (check == EchoSession::Instant::max())
+      connection->wake.expires_at(check);
+    else
+      connection->wake.expires_after(check - clock_.mono());
+    boost::system::error_code ignored;
+    co_await connection->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (connection->ended) break;
+    if (connection->session.tick(clock_.mono())) greet(*link);
+  }
+}
+
+void AgentLinks::greet(Link& link) {
+  link.connection->put(link.connection->session.start(random_() | 1, link.committed.epoch,
+                                                      link.committed.sequence, options_.settings,
+                                                      clock_.mono()));
+}
+
+void AgentLinks::take(Link& link, EchoOutcome outcome) {
+  if (const auto* connected = std::get_if<EchoConnected>(&outcome))
+    takeConnected(link, connected->hello);
+  else if (const auto* row = std::get_if<EchoRow>(&outcome))
+    takeRow(link, *row);
+  else if (const auto* state = std::get_if<echo::LoadState>(&outcome))
+    takeLoadState(link, *state);
+  else if (std::holds_alternative<EchoGreetAgain>(outcome))
+    greet(link);
+  else if (const auto* close = std::get_if<EchoClose>(&outcome))
+    takeClose(link, *close);
+}
+
+void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
+  const bool restarted = link.announced && link.view.epoch != hello.epoch;
+  link.writer.redeclare();
+  if (!link.connection->answered) link.connection->answered = clock_.mono();
+  link.view.state = AgentLink::State::connected;
+  link.view.reason.clear();
+  link.view.agent_version = hello.agent_version;
+  link.view.epoch = hello.epoch;
+  link.view.interval_ms = hello.interval_ms;
+  link.view.sources = hello.sources;
+  if (!link.announced)
+    event(link, Severity::info, "agent.connected", "agent " + hello.agent_version + " connected");
+  else if (restarted)
+    event(link, Severity::info, "agent.restarted",
+          "agent " + hello.agent_version + " was restarted");
+  link.announced = true;
+}
+
+void AgentLinks::takeRow(Link& link, const EchoRow& row) {
+  const auto fate = link.writer.append(row.time, link.connection->session.columns(), row.values);
+  if (!fate || *fate != RowFate::taken) {
+    ++link.view.lost;
+    return;
+  }
+  link.taken = {link.view.epoch, row.sequence};
+  link.view.sequence = row.sequence;
+  link.view.last_echo = row.time;
+  ++link.view.echoes;
+}
+
+void AgentLinks::takeLoadState(Link& link, const echo::LoadState& state) {
+  const auto found = link.connection->loads.find(state.id);
+  if (found == link.connection->loads.end()) return;
+  found->second->state = state;
+  found->second->answered.cancel();
+}
+
+void AgentLinks::takeClose(Link& link, const EchoClose& close) {
+  link.connection->refused = close.refused;
+  link.connection->penalty = !close.refused;
+  link.connection->end("closed: " + close.reason);
+  link.view.reason = link.connection->reason;
+  link.view.state = AgentLink::State::refused;
+  const auto now = clock_.mono();
+  if (link.complaint == close.reason && now - link.complained < kComplaintEvery) return;
+  link.complaint = close.reason;
+  link.complained = now;
+  event(link, Severity::warning, close.refused ? "agent.refused" : "agent.closed", close.reason);
+}
+
+void AgentLinks::count(Link& link, const EchoCounters& before) {
+  const auto& now = link.connection->session.counters();
+  link.view.duplicates += now.duplicates - before.duplicates;
+  link.view.lost += now.lost - before.lost;
+  link.view.faults += now.faults - before.faults;
+}
+
+/// Called before each pause: says so once the agent was away for longer than a migration takes.
+void AgentLinks::lost(Link& link, const std::string& reason) {
+  const auto now = clock_.mono();
+  if (link.view.state == AgentLink::State::connected) {
+    link.view.state = AgentLink::State::connecting;
+    link.lost_since = now;
+  }
+  if (!link.announced || now - link.lost_since < kGrace) return;
+  link.announced = false;
+  event(link, Severity::warning, "agent.lost", "the agent is gone: " + reason);
+}
+
+}  // namespace virtseer::collect
