@@ -1,0 +1,122 @@
+#include "platform/libvirt/domain_xml.h"
+
+#include <charconv>
+#include <pugixml.hpp>
+#include <string>
+
+#include "virtseer/echo/wire.h"
+
+namespace virtseer::platform {
+
+namespace {
+
+constexpr std::size_t kMaxModelBytes = 200;
+
+template <class T>
+std::optional<T> parseNumber(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+bool load(pugi::xml_document& document, std::string_view xml) {
+  return xml.size() <= kMaxXmlBytes &&
+         document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8);
+}
+
+std::optional<std::uint64_t> memoryOf(const pugi::xml_node& node) {
+  const auto value = parseNumber<std::uint64_t>(node.text().get());
+  if (!value) return std::nullopt;
+  return scaledBytes(*value, node.attribute("unit").value());
+}
+
+Role roleOf(const pugi::xml_node& domain) {
+  for (const auto& sysinfo : domain.children("sysinfo")) {
+    if (std::string_view(sysinfo.attribute("type").value()) != "fwcfg") continue;
+    for (const auto& entry : sysinfo.children("entry")) {
+      if (entry.attribute("name").value() == echo::kRoleKey) return parseRole(entry.text().get());
+    }
+  }
+  return Role::production;
+}
+
+bool hasEchoChannel(const pugi::xml_node& devices) {
+  for (const auto& channel : devices.children("channel")) {
+    const auto target = channel.child("target");
+    if (std::string_view(channel.attribute("type").value()) == "unix" &&
+        std::string_view(target.attribute("type").value()) == "virtio" &&
+        target.attribute("name").value() == echo::kChannelName) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::optional<std::uint32_t> balloonPeriodOf(const pugi::xml_node& devices) {
+  const auto balloon = devices.child("memballoon");
+  if (!balloon || std::string_view(balloon.attribute("model").value()) == "none")
+    return std::nullopt;
+  return parseNumber<std::uint32_t>(balloon.child("stats").attribute("period").value()).value_or(0);
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> scaledBytes(std::uint64_t value, std::string_view unit) {
+  constexpr std::string_view kPrefixes = "kmgtpe";
+  std::uint64_t factor = 1;
+  if (unit.empty()) unit = "KiB";
+  if (unit != "b" && unit != "bytes") {
+    const char first = static_cast<char>(unit.front() | 0x20);
+    const auto power = kPrefixes.find(first);
+    const auto rest = unit.substr(1);
+    const bool decimal = rest == "B";
+    if (power == std::string_view::npos || !(decimal || rest.empty() || rest == "iB"))
+      return std::nullopt;
+    for (std::size_t i = 0; i <= power; ++i) factor *= decimal ? 1000 : 1024;
+  }
+  std::uint64_t bytes = 0;
+  if (__builtin_mul_overflow(value, factor, &bytes)) return std::nullopt;
+  return bytes;
+}
+
+std::optional<DomainFacts> parseDomainXml(std::string_view xml) {
+  pugi::xml_document document;
+  if (!load(document, xml)) return std::nullopt;
+  const auto domain = document.child("domain");
+  if (!domain) return std::nullopt;
+  const auto devices = domain.child("devices");
+  const auto vcpu = domain.child("vcpu");
+  DomainFacts facts;
+  facts.role = roleOf(domain);
+  facts.has_channel = hasEchoChannel(devices);
+  facts.balloon_period_s = balloonPeriodOf(devices);
+  facts.vcpus_maximum = parseNumber<std::uint32_t>(vcpu.text().get());
+  facts.vcpus = parseNumber<std::uint32_t>(vcpu.attribute("current").value());
+  if (!facts.vcpus) facts.vcpus = facts.vcpus_maximum;
+  facts.memory_maximum_bytes = memoryOf(domain.child("memory"));
+  facts.memory_bytes = memoryOf(domain.child("currentMemory"));
+  if (!facts.memory_bytes) facts.memory_bytes = facts.memory_maximum_bytes;
+  return facts;
+}
+
+std::optional<CapabilityFacts> parseCapabilitiesXml(std::string_view xml) {
+  pugi::xml_document document;
+  if (!load(document, xml)) return std::nullopt;
+  const auto host = document.child("capabilities").child("host");
+  if (!host) return std::nullopt;
+  CapabilityFacts facts;
+  facts.uuid = Uuid::parse(host.child("uuid").text().get());
+  facts.cpu_model =
+      std::string(host.child("cpu").child("model").text().get()).substr(0, kMaxModelBytes);
+  for (const auto& cell : host.child("topology").child("cells").children("cell")) {
+    facts.memory_bytes += memoryOf(cell.child("memory")).value_or(0);
+    facts.cpus +=
+        parseNumber<std::uint32_t>(cell.child("cpus").attribute("num").value()).value_or(0);
+  }
+  return facts;
+}
+
+}  // namespace virtseer::platform

@@ -1,0 +1,224 @@
+#include "platform/libvirt/libvirt_environment.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "platform/libvirt/errors.h"
+
+namespace virtseer::platform {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Millis kFirstBackoff{500};
+constexpr Millis kLongestBackoff{10'000};
+/// A connection that held this long makes the next back-off short again.
+constexpr Millis kStable{10'000};
+
+}  // namespace
+
+std::unique_ptr<Environment> libvirtEnvironment(asio::any_io_executor loop,
+                                                LibvirtOptions options) {
+  return std::make_unique<LibvirtEnvironment>(std::move(loop), std::move(options));
+}
+
+LibvirtEnvironment::LibvirtEnvironment(asio::any_io_executor loop, LibvirtOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      events_(EventThread::shared()),
+      gate_(std::make_shared<LoopGate>(loop)),
+      sink_(std::make_shared<NoticeSink>(gate_)),
+      facts_(std::make_shared<FactsCache>()),
+      reader_(std::make_shared<StatisticsReader>()),
+      session_lane_(loop, "virt-session", 1, Connection::Access::read_only),
+      reading_(loop, "virt-reading", 2, Connection::Access::read_only),
+      channels_(loop, "virt-channels", 2, Connection::Access::full),
+      actions_(loop, "virt-actions", 1, Connection::Access::full),
+      session_ended_(loop, asio::steady_timer::time_point::max()) {
+  status_.uri = options_.uri;
+  status_.error = "not connected yet";
+  for (Lane* lane : {&reading_, &channels_, &actions_}) renew(*lane);
+  sink_->setReceiver(
+      {[this](std::uint64_t session, const Notice& notice) { receive(session, notice); },
+       [this](std::uint64_t session, std::string why) { onClosed(session, std::move(why)); }});
+}
+
+LibvirtEnvironment::~LibvirtEnvironment() {
+  sink_->setReceiver({});
+  gate_->shut();
+}
+
+void LibvirtEnvironment::renew(Lane& lane) {
+  lane.connection =
+      std::make_shared<LazyConnection>(options_.uri, lane.access, events_, closer_.core());
+}
+
+template <class Job>
+asio::awaitable<std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>>
+LibvirtEnvironment::call(Lane* lane, std::string what, Job job) {
+  using R = std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>;
+  if (!status_.connected) co_return fail(Code::unreachable, what + ": " + status_.error);
+  const auto connection = lane->connection;
+  auto on_thread = [connection, job = std::move(job)]() mutable -> R {
+    auto opened = connection->get();
+    if (!opened) return fail(opened.error());
+    return job(*opened);
+  };
+  R result = co_await lane->pool.run(std::move(what), options_.call_deadline, std::move(on_thread));
+  // The stuck call keeps its connection; nobody else shall wait behind it.
+  if (!result && result.error().code == Code::timeout && lane->connection == connection)
+    renew(*lane);
+  co_return result;
+}
+
+asio::awaitable<Result<LibvirtEnvironment::Session>> LibvirtEnvironment::connect() {
+  const auto number = ++last_session_;
+  auto job = [uri = options_.uri, events = events_, closer = closer_.core(), sink = sink_,
+              number]() -> Result<Session> {
+    auto connection = Connection::open(uri, Connection::Access::read_only, events, closer);
+    if (!connection) return fail(connection.error());
+    const bool notices = subscribe(**connection, number, sink);
+    return Session{number, *connection, probeCapabilities(**connection, notices)};
+  };
+  co_return co_await session_lane_.pool.run("connect to " + options_.uri, options_.call_deadline,
+                                            std::move(job));
+}
+
+asio::awaitable<void> LibvirtEnvironment::run() {
+  auto backoff = kFirstBackoff;
+  for (;;) {
+    auto opened = co_await connect();
+    if (opened) {
+      const auto begun = options_.clock->mono();
+      const auto number = opened->number;
+      begin(std::move(*opened));
+      co_await waitForEnd(number);
+      end(closed_reason_);
+      if (options_.clock->mono() - begun >= kStable) backoff = kFirstBackoff;
+    } else {
+      status_.error = opened.error().message;
+    }
+    asio::steady_timer pause(loop_, backoff);
+    co_await pause.async_wait(asio::use_awaitable);
+    backoff = std::min(backoff * 2, kLongestBackoff);
+  }
+}
+
+void LibvirtEnvironment::begin(Session session) {
+  session_ = std::move(session);
+  capabilities_ = session_.capabilities;
+  facts_->forgetAll();
+  if (session_.number > 1 && status_.since) ++status_.reconnects;
+  status_.connected = true;
+  status_.error.clear();
+  status_.since = options_.clock->wall();
+  if (receiver_) receiver_({Notice::Kind::connected, std::nullopt, "", "", ""});
+}
+
+asio::awaitable<void> LibvirtEnvironment::waitForEnd(std::uint64_t session) {
+  while (closed_session_ < session) {
+    boost::system::error_code ignored;
+    co_await session_ended_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+void LibvirtEnvironment::end(std::string why) {
+  session_ = {};
+  for (Lane* lane : {&reading_, &channels_, &actions_}) renew(*lane);
+  status_.connected = false;
+  status_.error = why;
+  if (receiver_) receiver_({Notice::Kind::disconnected, std::nullopt, "", std::move(why), ""});
+}
+
+void LibvirtEnvironment::onClosed(std::uint64_t session, std::string why) {
+  if (session <= closed_session_) return;
+  closed_session_ = session;
+  closed_reason_ = std::move(why);
+  session_ended_.cancel();
+}
+
+void LibvirtEnvironment::receive(std::uint64_t session, const Notice& notice) {
+  if (session != session_.number || !status_.connected) return;
+  switch (notice.kind) {
+    case Notice::Kind::vm_changed:
+    case Notice::Kind::vm_lifecycle:
+      facts_->forget(*notice.vm);
+      break;
+    case Notice::Kind::connected:
+      facts_->forgetAll();
+      break;
+    default:
+      break;
+  }
+  if (receiver_) receiver_(notice);
+}
+
+void LibvirtEnvironment::onNotice(std::function<void(const Notice&)> receiver) {
+  receiver_ = std::move(receiver);
+}
+
+Environment::Status LibvirtEnvironment::status() const {
+  auto out = status_;
+  if (!out.connected) out.since.reset();
+  for (const Lane* lane : {&session_lane_, &reading_, &channels_, &actions_}) {
+    const auto counts = lane->pool.counts();
+    out.calls_timed_out += counts.abandoned_total;
+    out.calls_stuck += counts.abandoned;
+  }
+  return out;
+}
+
+std::optional<std::chrono::steady_clock::time_point> LibvirtEnvironment::eventThreadTick() const {
+  return events_->tick();
+}
+
+asio::awaitable<Result<std::vector<Vm>>> LibvirtEnvironment::vms() {
+  return call(&reading_, "list the VMs",
+              [uri = options_.uri, facts = facts_](const std::shared_ptr<Connection>& connection) {
+                return listVms(*connection, uri, *facts);
+              });
+}
+
+asio::awaitable<Result<std::vector<VmStatistics>>> LibvirtEnvironment::statistics() {
+  return call(&reading_, "statistics",
+              [reader = reader_](const std::shared_ptr<Connection>& connection) {
+                return reader->read(*connection);
+              });
+}
+
+asio::awaitable<Result<HostFacts>> LibvirtEnvironment::hostFacts() {
+  return call(&reading_, "host facts", [](const std::shared_ptr<Connection>& connection) {
+    return readHostFacts(*connection);
+  });
+}
+
+asio::awaitable<Result<std::unique_ptr<Channel>>> LibvirtEnvironment::openChannel(
+    Uuid vm, std::string name) {
+  auto inbox = std::make_shared<Inbox>(loop_);
+  auto job = [vm, name, gate = gate_,
+              inbox = std::weak_ptr(inbox)](const std::shared_ptr<Connection>& connection) {
+    return openNativeChannel(connection, vm, name, gate, inbox);
+  };
+  auto handle = co_await call(&channels_, "channel of VM " + vm.text(), std::move(job));
+  if (!handle) co_return fail(handle.error());
+  co_return std::make_unique<LibvirtChannel>(std::move(*handle), std::move(inbox));
+}
+
+asio::awaitable<Result<void>> LibvirtEnvironment::setBalloonPeriod(Uuid vm,
+                                                                   std::chrono::seconds period) {
+  auto job = [vm, period](const std::shared_ptr<Connection>& connection) -> Result<void> {
+    const auto domain = findDomain(*connection, vm);
+    if (!domain) return fail(domain.error());
+    // The running VM only: the definition is its owner's.
+    if (virDomainSetMemoryStatsPeriod(domain->get(), static_cast<int>(period.count()),
+                                      VIR_DOMAIN_AFFECT_LIVE) < 0)
+      return fail(lastError("set the balloon's period", connection->get()));
+    return {};
+  };
+  auto done = co_await call(&actions_, "VM " + vm.text(), std::move(job));
+  if (done) facts_->forget(vm);  // no event tells of it
+  co_return done;
+}
+
+}  // namespace virtseer::platform
