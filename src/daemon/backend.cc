@@ -220,7 +220,6 @@ api::Health DaemonBackend::health() {
     out.echo_lost += agent.lost;
     out.echo_faults += agent.faults;
   }
-  out.events_dropped = parts_.events_dropped();
   out.requests_refused = parts_.requests_refused();
   out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();
   out.cpu_seconds = processCpuSeconds();

@@ -22,7 +22,6 @@ struct Parts {
   std::function<boost::asio::awaitable<Result<std::uint64_t>>(Uuid vm, api::LoadOrder order)> load;
   std::function<double()> worst_loop_lag_seconds;
   std::function<std::uint64_t()> requests_refused;
-  std::function<std::uint64_t()> events_dropped;
 };
 
 /// The API's view of the daemon. Loop thread only.

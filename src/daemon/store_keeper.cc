@@ -1,6 +1,8 @@
 #include "daemon/store_keeper.h"
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
@@ -65,31 +67,39 @@ void StoreKeeper::touched() {
 }
 
 asio::awaitable<void> StoreKeeper::run() {
-  for (;;) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  while (!stopping_) {
     if (!on_disk_) {
       co_await pause(wake_, kRetry);
       co_await open();
     } else if (!dirty_) {
       co_await pause(wake_, sync_);
     }
-    if (dirty_) co_await pause(wake_, kGather);
+    if (dirty_ && !stopping_) co_await pause(wake_, kGather);
     const auto now = clock_.mono();
-    const bool sync = now - synced_ >= sync_;
+    const bool sync = stopping_ || now - synced_ >= sync_;
     const auto outcome = co_await writeOnce(sync);
-    if (!outcome) {
+    if (outcome) {
+      if (sync) synced_ = now;
+      if (now - measured_ >= kMeasure) co_await measure();
+    } else if (!stopping_) {
+      dirty_ = true;  // keeps touched() from ending the pause
       co_await pause(wake_, kRetry);
-      dirty_ = true;
-      continue;
     }
-    if (sync) synced_ = now;
-    if (now - measured_ >= kMeasure) co_await measure();
   }
+  co_await writeOnce(true);
+}
+
+void StoreKeeper::stop() {
+  stopping_ = true;
+  wake_.cancel();
 }
 
 asio::awaitable<Result<void>> StoreKeeper::writeOnce(bool sync) {
   dirty_ = false;
   auto& series = store().series();
   auto commit = series.takeCommit(clock_.wall() - kIdle);
+  callbacks_.gathered();
   const auto events = store().events().writer();
   const auto settings = store().settings().writer();
   if (!commit && !events && !settings) co_return Result<void>{};

@@ -22,7 +22,9 @@ namespace virtseer::daemon {
 class StoreKeeper {
  public:
   struct Callbacks {
-    /// What had been appended before is written (not yet synced): agents may be told.
+    /// What was appended until now is part of the write that begins.
+    std::function<void()> gathered;
+    /// What had been gathered is written (not yet synced): agents may be told.
     std::function<void()> written;
     /// Another store serves from now on: columns must be declared again.
     std::function<void()> swapped;
@@ -36,11 +38,10 @@ class StoreKeeper {
   /// Tries to open the store once. May take as long as replaying a journal takes.
   boost::asio::awaitable<void> open();
 
-  /// Writes, syncs, retries, measures. Runs until cancelled.
+  /// Writes, syncs, retries, measures; ends after stop(), with everything written that can be. Not
+  /// cancellable: a write that runs is never left alone.
   boost::asio::awaitable<void> run();
-
-  /// Writes and syncs everything that is left, for the end of the daemon.
-  boost::asio::awaitable<void> flush();
+  void stop();
 
   /// To be called after rows, events or settings were appended: a write follows soon.
   void touched();
@@ -93,6 +94,7 @@ class StoreKeeper {
   std::vector<std::unique_ptr<store::Store>> stores_;
   bool on_disk_ = false;
   bool dirty_ = false;
+  bool stopping_ = false;
   std::string problem_;
   std::uint64_t disk_bytes_ = 0;
   std::optional<std::chrono::steady_clock::time_point> writing_since_;

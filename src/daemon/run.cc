@@ -1,0 +1,67 @@
+#include "daemon/run.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+
+#include "base/log.h"
+#include "base/task_group.h"
+#include "daemon/notify.h"
+#include "daemon/service.h"
+#include "virtseer/api/exit_codes.h"
+#include "virtseer/version.h"
+
+namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<void> untilSignal(Service& service) {
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+  for (;;) {
+    const int number = co_await signals.async_wait(asio::use_awaitable);
+    service.stop(fmt::format("signal {}", number));
+  }
+}
+
+asio::awaitable<void> serve(Service& service, Result<void>& outcome, TaskGroup& tasks) {
+  outcome = co_await service.run();
+  tasks.cancel();
+}
+
+}  // namespace
+
+int runDaemon(Config config) {
+  setLogLevel(config.log.level);
+  std::signal(SIGPIPE, SIG_IGN);
+  log(Level::info, fmt::format("virtseer {} starts", kVersion));
+
+  asio::io_context io(1);
+  const SystemClock clock;
+  Result<void> outcome;
+  {
+    TaskGroup tasks(io.get_executor(), [&](const std::string& name, const std::string& what) {
+      log(Level::error, name + " ended: " + what);
+      outcome = fail(Code::failed, name + ": " + what);
+    });
+    Service service(io.get_executor(), clock, std::move(config));
+    tasks.spawn("signals", untilSignal(service));
+    tasks.spawn("service", serve(service, outcome, tasks));
+    io.run();
+  }
+  if (!outcome) {
+    log(Level::error, outcome.error().message);
+    notifyManager("STATUS=" + outcome.error().message);
+    return api::kFailed;
+  }
+  log(Level::info, "virtseer has ended in order");
+  return api::kDone;
+}
+
+}  // namespace virtseer::daemon

@@ -1,0 +1,365 @@
+#include "daemon/service.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fstream>
+#include <vector>
+
+#include "api/server.h"
+#include "base/log.h"
+#include "base/task_group.h"
+#include "collect/agent_links.h"
+#include "collect/host_collector.h"
+#include "collect/libvirt_collector.h"
+#include "daemon/backend.h"
+#include "daemon/identity.h"
+#include "daemon/inventory.h"
+#include "daemon/loop_lag.h"
+#include "daemon/notify.h"
+#include "daemon/store_keeper.h"
+#include "platform/libvirt.h"
+
+namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Millis kLoadDeadline{10'000};
+constexpr Millis kServerPatience{5'000};
+constexpr Millis kWatchdogBlind{
+    20'000};  ///< the event thread turns once a second; this long is dead
+
+asio::awaitable<void> pause(Millis span) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, span);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+Millis usageWindow(const Config& config) {
+  return 3 * std::max(config.libvirt.interval, config.echo.interval);
+}
+
+collect::AgentLinksOptions linkOptions(const Config& config) {
+  collect::AgentLinksOptions options;
+  options.limits.max_faults = config.echo.max_faults;
+  options.limits.max_frames_per_second = config.echo.max_frames_per_second;
+  options.settings.interval_ms = static_cast<std::uint32_t>(config.echo.interval.count());
+  options.settings.top_processes = config.echo.top_processes;
+  options.retry = config.echo.retry;
+  return options;
+}
+
+collect::HostProbeOptions probeOptions(const Config& config) {
+  collect::HostProbeOptions options;
+  options.cgroup = config.host.cgroup;
+  options.cpus = config.host.cpus;
+  options.memory_bytes = config.host.memory_bytes;
+  options.reserve_cpus = config.host.reserve_cpus;
+  options.reserve_memory_bytes = config.host.reserve_memory_bytes;
+  return options;
+}
+
+Result<std::string> readToken(const std::filesystem::path& file) {
+  if (file.empty()) return std::string();
+  std::string token;
+  if (!(std::ifstream(file) >> token) || token.size() < 16)
+    return fail(Code::invalid,
+                fmt::format("{}: no token of at least 16 characters in it: make one with "
+                            "'openssl rand -hex 32'",
+                            file.string()));
+  return token;
+}
+
+}  // namespace
+
+/// Made in the order of their declaration, destroyed the other way round.
+struct Service::Parts {
+  struct Place {
+    std::unique_ptr<platform::Environment> environment;
+    std::unique_ptr<collect::LibvirtCollector> collector;
+  };
+
+  Parts(asio::any_io_executor executor, const Clock& the_clock, Config the_config)
+      : loop(executor),
+        clock(the_clock),
+        config(std::move(the_config)),
+        store(loop, clock,
+              {.directory = config.state.directory / "store",
+               .rows_per_chunk = config.store.rows_per_chunk,
+               .max_unwritten_bytes = config.store.max_unwritten_bytes,
+               .cache_bytes = config.store.cache_bytes},
+              config.store.sync,
+              {.gathered = [this] { links.commitTaken(); },
+               .written = [this] { links.committed(); },
+               .swapped = [this] { storeSwapped(); },
+               .event = [this](Event event) { report(std::move(event)); }}),
+        rows(collect::sinkInto([this]() -> store::SeriesStore& {
+          store.touched();
+          return store.series();
+        })),
+        links(loop, clock, linkOptions(config), rows,
+              collect::positionIn([this]() -> store::SeriesStore& { return store.series(); }),
+              [this](Event event) { report(std::move(event)); }),
+        files(loop, "vs-files", {.threads = 1, .queue = 16, .abandoned = 1}),
+        backend(clock, inventory, store, backendParts(), usageWindow(config)),
+        tasks(loop,
+              [this](const std::string& name, const std::string& what) {
+                report({.time = clock.wall(),
+                        .severity = Severity::error,
+                        .kind = "daemon.failed",
+                        .entity = {},
+                        .message = name + " ended: " + what,
+                        .fields = {}});
+                stop(name + " ended");
+              }),
+        stopped(loop, asio::steady_timer::time_point::max()) {}
+
+  daemon::Parts backendParts();
+  void report(Event event);
+  void storeSwapped();
+  void addEnvironment(const std::string& uri);
+  void startHost();
+  void stop(const std::string& reason);
+
+  asio::awaitable<void> learnHost(platform::Environment& environment);
+  asio::awaitable<void> feedWatchdog(Millis interval);
+  asio::awaitable<Result<void>> begin();
+  asio::awaitable<void> end();
+
+  asio::any_io_executor loop;
+  const Clock& clock;
+  const Config config;
+  Inventory inventory;
+  StoreKeeper store;
+  const collect::RowSink rows;
+  collect::AgentLinks links;
+  BlockingPool files;
+  LoopLag lag;
+  std::vector<Place> places;
+  std::unique_ptr<collect::HostCollector> host;
+  std::unique_ptr<TaskGroup> host_tasks;  ///< begun anew when the host's identity changes
+  DaemonBackend backend;
+  std::unique_ptr<api::Server> server;
+  TaskGroup tasks;
+  asio::steady_timer stopped;
+  std::string stop_reason;
+};
+
+daemon::Parts Service::Parts::backendParts() {
+  return {
+      .agent = [this](Uuid vm) { return links.view(vm); },
+      .timed_out =
+          [this](Uuid vm) {
+            return std::any_of(places.begin(), places.end(),
+                               [&](const Place& place) { return place.collector->timedOut(vm); });
+          },
+      .environments =
+          [this] {
+            std::vector<api::EnvironmentHealth> out;
+            for (const auto& place : places) {
+              const auto status = place.environment->status();
+              out.push_back({status.uri, status.connected, status.error, status.since,
+                             status.reconnects, status.calls_timed_out, status.calls_stuck});
+            }
+            return out;
+          },
+      .load = [this](Uuid vm, api::LoadOrder order) -> asio::awaitable<Result<std::uint64_t>> {
+        return links.load(vm,
+                          {.cpu_cores = order.cpu_cores,
+                           .memory_bytes = order.memory_bytes,
+                           .disk_bytes_per_second = order.disk_bytes_per_second,
+                           .ramp_ms = static_cast<std::uint32_t>(order.ramp.count()),
+                           .duration_ms = static_cast<std::uint32_t>(order.duration.count())},
+                          kLoadDeadline);
+      },
+      .worst_loop_lag_seconds = [this] { return lag.worst(); },
+      .requests_refused = [this] { return server ? server->counts().refused : 0; },
+  };
+}
+
+void Service::Parts::report(Event event) {
+  const Level level = event.severity == Severity::error     ? Level::error
+                      : event.severity == Severity::warning ? Level::warning
+                                                            : Level::info;
+  const std::string entity = event.entity ? event.entity->text() : "";
+  log(level, event.message, {{"EVENT", event.kind}, {"ENTITY", entity}});
+  store.events().append(std::move(event));
+  store.touched();
+}
+
+void Service::Parts::storeSwapped() {
+  inventory.remember(store.settings());
+  for (const auto& place : places) place.collector->storeSwapped();
+  if (host) host->storeSwapped();
+  links.storeSwapped();
+}
+
+void Service::Parts::addEnvironment(const std::string& uri) {
+  Place place;
+  place.environment = platform::libvirtEnvironment(
+      loop, {.uri = uri, .call_deadline = config.libvirt.call_deadline, .clock = &clock});
+  auto& environment = *place.environment;
+  place.collector = std::make_unique<collect::LibvirtCollector>(
+      loop, clock, environment,
+      collect::LibvirtCollectorOptions{.interval = config.libvirt.interval,
+                                       .balloon_period_s = config.libvirt.balloon_period_s},
+      rows,
+      collect::LibvirtCollectorCallbacks{
+          .report = [this](Event event) { report(std::move(event)); },
+          .listed =
+              [this, &environment, uri](const std::vector<Vm>& vms) {
+                inventory.setVms(uri, vms);
+                links.setVms(environment, vms);
+                store.touched();
+              },
+          .running = [this](Uuid vm) { links.nudge(vm); },
+          .notice =
+              [this, &environment](const platform::Notice& notice) {
+                if (notice.kind == platform::Notice::Kind::connected)
+                  tasks.spawn("host facts", learnHost(environment));
+              }});
+  places.push_back(std::move(place));
+}
+
+/// The first environment of the configuration says who this host is.
+asio::awaitable<void> Service::Parts::learnHost(platform::Environment& environment) {
+  if (&environment != places.front().environment.get()) co_return;
+  const auto facts = co_await environment.hostFacts();
+  if (!facts) {
+    log(Level::warning, facts.error().message);
+    co_return;
+  }
+  Host known = inventory.host();
+  const bool other = adopt(known, *facts, store.settings(), config.host.name);
+  inventory.setHost(known);
+  store.touched();
+  if (other) startHost();
+}
+
+void Service::Parts::startHost() {
+  if (host_tasks) {
+    host_tasks->cancel();
+    tasks.spawn("host probe: change",
+                [](std::unique_ptr<TaskGroup> old_tasks,
+                   std::unique_ptr<collect::HostCollector> old) -> asio::awaitable<void> {
+                  co_await old_tasks->join();
+                  old.reset();
+                }(std::move(host_tasks), std::move(host)));
+  }
+  host = std::make_unique<collect::HostCollector>(
+      loop, clock, files, probeOptions(config), config.host.interval, inventory.host().uuid, rows,
+      [this](const collect::HostSample& sample) {
+        Host known = inventory.host();
+        known.capacity = sample.capacity;
+        if (known.cpus_online == 0) known.cpus_online = sample.cpus_online;
+        if (known.memory_bytes == 0) known.memory_bytes = sample.machine_memory_bytes;
+        inventory.setHost(std::move(known));
+      });
+  host_tasks = std::make_unique<TaskGroup>(
+      loop,
+      [this](const std::string& name, const std::string& what) { stop(name + " ended: " + what); });
+  host_tasks->spawn("host probe", host->run());
+}
+
+void Service::Parts::stop(const std::string& reason) {
+  if (stop_reason.empty()) stop_reason = reason;
+  stopped.expires_at(asio::steady_timer::time_point::min());
+}
+
+/// Feeds the watchdog only while the loop (which runs this) and every event thread turn.
+asio::awaitable<void> Service::Parts::feedWatchdog(Millis interval) {
+  for (;;) {
+    const auto now = clock.mono();
+    const bool all_turn = std::all_of(places.begin(), places.end(), [&](const Place& place) {
+      const auto tick = place.environment->eventThreadTick();
+      return !tick || now - *tick < kWatchdogBlind;
+    });
+    if (all_turn) notifyManager("WATCHDOG=1");
+    co_await pause(interval / 3);
+  }
+}
+
+asio::awaitable<Result<void>> Service::Parts::begin() {
+  // Replaying a long journal must not look like a hang to the service manager.
+  notifyManager("STATUS=opening the store\nEXTEND_TIMEOUT_USEC=600000000");
+  co_await store.open();
+  inventory.remember(store.settings());
+  inventory.setHost(hostIdentity(store.settings(), config.host.name));
+
+  const auto token = readToken(config.api.token_file);
+  if (!token) co_return fail(token.error());
+  auto listening = api::Server::start(loop, backend, clock,
+                                      {.socket = config.api.socket,
+                                       .listen = config.api.listen,
+                                       .token = *token,
+                                       .allowed_hosts = config.api.allowed_hosts,
+                                       .max_connections = config.api.max_connections,
+                                       .max_body_bytes = config.api.max_body_bytes,
+                                       .request_deadline = config.api.request_deadline});
+  if (!listening) co_return fail(listening.error());
+  server = std::move(*listening);
+
+  tasks.spawn("store", store.run());
+  tasks.spawn("loop lag", lag.run());
+  for (const auto& uri : config.libvirt.uris) addEnvironment(uri);
+  for (const auto& place : places) place.collector->start(tasks);
+  startHost();
+  if (const auto interval = watchdogInterval()) tasks.spawn("watchdog", feedWatchdog(*interval));
+  report({.time = clock.wall(),
+          .severity = Severity::info,
+          .kind = "daemon.started",
+          .entity = inventory.host().uuid,
+          .message = "virtseer is ready",
+          .fields = {}});
+  notifyManager("READY=1\nSTATUS=ready");
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> Service::Parts::end() {
+  notifyManager("STOPPING=1\nSTATUS=stopping");
+  log(Level::info, "stopping: " + stop_reason);
+  if (server) co_await server->stop(kServerPatience);
+  co_await links.stop();
+  if (host_tasks) {
+    host_tasks->cancel();
+    co_await host_tasks->join();
+  }
+  tasks.cancel();
+  store.events().append({.time = clock.wall(),
+                         .severity = Severity::info,
+                         .kind = "daemon.stopped",
+                         .entity = inventory.host().uuid,
+                         .message = "virtseer ends: " + stop_reason,
+                         .fields = {}});
+  store.stop();
+  co_await tasks.join();
+  places.clear();
+  files.close();
+  store.close();
+}
+
+Service::Service(asio::any_io_executor loop, const Clock& clock, Config config)
+    : parts_(std::make_unique<Parts>(loop, clock, std::move(config))) {}
+
+Service::~Service() = default;
+
+asio::awaitable<Result<void>> Service::run() {
+  const auto begun = co_await parts_->begin();
+  if (begun) {
+    boost::system::error_code ignored;
+    co_await parts_->stopped.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  } else {
+    parts_->stop_reason = begun.error().message;
+  }
+  co_await parts_->end();
+  co_return begun;
+}
+
+void Service::stop(std::string reason) {
+  parts_->stop(reason);
+}
+
+}  // namespace virtseer::daemon
