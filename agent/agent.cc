@@ -1,0 +1,186 @@
+#include "agent/agent.h"
+
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+
+#include "agent/clock.h"
+#include "virtseer/version.h"
+
+namespace virtseer::agent {
+namespace {
+
+constexpr std::int64_t kTickMs = 100;
+constexpr std::int64_t kOpenAgainMs = 1000;
+/// Reads of one turn; a host that floods the port does not hold up the echoes.
+constexpr int kReadsPerTurn = 32;
+
+std::vector<SourcePointer> sourcesFor(const std::string& role, LabCounters& counters) {
+  auto sources = systemSources();
+  if (mayWork(role)) sources.push_back(makeLabSource(counters));
+  return sources;
+}
+
+sigset_t handledSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+std::uint64_t newEpoch() {
+  std::uint64_t epoch = 0;
+  while (epoch == 0) {
+    if (::getrandom(&epoch, sizeof epoch, 0) != sizeof epoch)
+      epoch = static_cast<std::uint64_t>(monoMs()) << 16 ^ static_cast<std::uint64_t>(::getpid());
+    epoch %= echo::kEpochEnd;
+  }
+  return epoch;
+}
+
+Agent::Agent(const Options& options)
+    : role_(readRole(options.root)),
+      interval_ms_(options.interval_ms),
+      session_({newEpoch(), kVersion, role_, options.interval_ms}),
+      sampler_(options.root, sourcesFor(role_, page_.counters())),
+      load_({role_, options.root, options.directory}, page_.counters().work_units),
+      disk_ticks_(options.directory, page_.counters()),
+      port_(options.port),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  const sigset_t handled = handledSignals();
+  ::sigprocmask(SIG_BLOCK, &handled, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  signals_ = Descriptor(::signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC));
+  epoll_event event{.events = EPOLLIN, .data = {.fd = signals_.get()}};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, signals_.get(), &event);
+  session_.setSources(sampler_.states());
+}
+
+int Agent::run() {
+  const bool lab = mayWork(role_);
+  next_echo_ms_ = monoMs();
+  next_tick_ms_ = next_echo_ms_ + kTickMs;
+  while (true) {
+    std::int64_t now = monoMs();
+    if (lab && now >= next_tick_ms_) tick(now);
+    if (!port_.isOpen() && now >= next_open_ms_) openPort(now);
+    if (session_.takeFresh() || now >= next_echo_ms_) {
+      if (lab) disk_ticks_.ensure();
+      sample(now);
+    }
+    std::int64_t until = next_echo_ms_;
+    if (lab) until = std::min(until, next_tick_ms_);
+    if (!port_.isOpen()) until = std::min(until, next_open_ms_);
+    const Waken waken = wait(until);
+    if (waken.signal && !handleSignals()) return 0;
+    if (waken.port) {
+      readPort();
+      writePort(monoMs());
+    }
+  }
+}
+
+/// The port is watched for changes alone (edge-triggered): while no host reads, it would report its
+/// end without pause.
+Agent::Waken Agent::wait(std::int64_t until_ms) {
+  epoll_event events[4];
+  const std::int64_t left = std::clamp<std::int64_t>(until_ms - monoMs(), 0, 60'000);
+  const int count = ::epoll_wait(epoll_.get(), events, 4, static_cast<int>(left));
+  Waken waken;
+  for (int i = 0; i < count; ++i)
+    (events[i].data.fd == signals_.get() ? waken.signal : waken.port) = true;
+  return waken;
+}
+
+/// Gives whether to go on.
+bool Agent::handleSignals() {
+  signalfd_siginfo info;
+  bool stop = false;
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+    stop |= info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT;
+  for (pid_t child; (child = ::waitpid(-1, nullptr, WNOHANG)) > 0;) {
+    load_.ended(child);
+    disk_ticks_.ended(child);
+  }
+  return !stop;
+}
+
+void Agent::openPort(std::int64_t now) {
+  next_open_ms_ = now + kOpenAgainMs;
+  const auto opened = port_.open();
+  if (!opened) {
+    if (opened.error() != last_port_error_)
+      std::fprintf(stderr, "virtseer-agent: %s\n", opened.error().c_str());
+    last_port_error_ = opened.error();
+    return;
+  }
+  last_port_error_.clear();
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = port_.fd()}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, port_.fd(), &event) < 0)
+    std::fprintf(stderr, "virtseer-agent: the port cannot be waited for\n");
+}
+
+void Agent::readPort() {
+  for (int i = 0; i < kReadsPerTurn; ++i) {
+    const std::string_view bytes = port_.read();
+    if (bytes.empty()) return;
+    session_.receive(bytes);
+    obey();
+  }
+  // The watch tells of changes only, so that what is left must be announced again.
+  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = port_.fd()}};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, port_.fd(), &event);
+}
+
+void Agent::writePort(std::int64_t now) {
+  while (true) {
+    const std::string_view bytes = session_.pending(now);
+    if (bytes.empty()) return;
+    const std::size_t taken = port_.write(bytes);
+    if (taken == 0) return;
+    session_.sent(taken);
+  }
+}
+
+void Agent::obey() {
+  if (const auto settings = session_.takeSettings()) apply(*settings);
+  if (const auto load = session_.takeLoad()) session_.answer(load_.order(*load));
+}
+
+void Agent::apply(const echo::Settings& settings) {
+  if (settings.interval_ms) {
+    interval_ms_ = *settings.interval_ms;
+    session_.setInterval(interval_ms_);
+    next_echo_ms_ = std::min(next_echo_ms_, monoMs() + interval_ms_);
+  }
+  if (settings.collectors) {
+    sampler_.select(settings.collectors);
+    session_.setSources(sampler_.states());
+  }
+}
+
+/// Counts one tick however late it is: what is missing is the time in which the guest stood still.
+void Agent::tick(std::int64_t now) {
+  page_.counters().ticks.fetch_add(1, std::memory_order_relaxed);
+  next_tick_ms_ = std::max(next_tick_ms_ + kTickMs, now + kTickMs / 2);
+}
+
+void Agent::sample(std::int64_t now) {
+  // A late round does not shift the ones behind it; one out of turn begins a new interval.
+  next_echo_ms_ = now < next_echo_ms_
+                      ? now + interval_ms_
+                      : std::max(next_echo_ms_ + interval_ms_, now + interval_ms_ / 2);
+  const auto values = sampler_.read(session_.columns());
+  session_.push(now, values);
+  readPort();
+  writePort(now);
+}
+
+}  // namespace virtseer::agent
