@@ -21,37 +21,38 @@ struct Config {
   } state;
   struct {
     std::vector<std::string> uris{"qemu:///system"};
-    Millis interval{5000};          ///< statistics of all VMs
+    Millis interval{5000};  ///< statistics of all VMs
     Millis call_deadline{3000};
     std::uint32_t balloon_period_s = 5;  ///< set on VMs whose period is 0; 0: leave them alone
   } libvirt;
   struct {
-    Millis interval{5000};          ///< what agents are told
+    Millis interval{5000};  ///< what agents are told
     std::uint32_t top_processes = 10;
-    std::uint32_t max_faults = 8;       ///< faulty frames before a link is closed
+    std::uint32_t max_faults = 8;  ///< faulty frames before a link is closed
     std::uint32_t max_frames_per_second = 50;
-    Millis retry{2000};             ///< first wait before a closed link is tried again
+    Millis retry{2000};  ///< first wait before a closed link is tried again
   } echo;
   struct {
-    std::string name;               ///< empty: the system's
+    std::string name;  ///< empty: the system's
     std::optional<double> cpus;
     std::optional<std::uint64_t> memory_bytes;
     double reserve_cpus = 0;
     std::uint64_t reserve_memory_bytes = 0;
-    std::string cgroup;             ///< path below the cgroup root; empty: the machine
+    std::string cgroup;  ///< path below the cgroup root; empty: the machine
     Millis interval{5000};
   } host;
   struct {
     std::filesystem::path socket = "/run/virtseer/virtseer.sock";
-    std::string listen;             ///< "ADDRESS:PORT", empty: no TCP
-    std::filesystem::path token_file;  ///< read at start; needed for anything but reading from loopback
+    std::string listen;  ///< "ADDRESS:PORT", empty: no TCP
+    std::filesystem::path
+        token_file;  ///< read at start; needed for anything but reading from loopback
     std::vector<std::string> allowed_hosts;  ///< further names for the Host header
     std::uint32_t max_connections = 256;
     std::uint32_t max_body_bytes = 65536;
     Millis request_deadline{30000};
   } api;
   struct {
-    Millis sync{1000};              ///< group commit of the journal
+    Millis sync{1000};  ///< group commit of the journal
     std::uint32_t rows_per_chunk = 120;
     std::uint64_t cache_bytes = 16u << 20;
     std::uint64_t max_unwritten_bytes = 64u << 20;
@@ -74,8 +75,8 @@ struct LoadedConfig {
   std::vector<ConfigFault> faults;  ///< all of them; if any, `config` must not be used
 };
 
-/// Reads `file` and then every `*.toml` of the folder `conf.d` beside it, in order of their names, later
-/// ones over earlier ones. A missing `file` is a fault; a missing `conf.d` is not. Blocks.
+/// Reads `file` and then every `*.toml` of the folder `conf.d` beside it, in order of their names,
+/// later ones over earlier ones. A missing `file` is a fault; a missing `conf.d` is not. Blocks.
 LoadedConfig loadConfig(const std::filesystem::path& file);
 
 }  // namespace virtseer

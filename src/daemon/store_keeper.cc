@@ -138,10 +138,6 @@ asio::awaitable<void> StoreKeeper::measure() {
   if (bytes) disk_bytes_ = *bytes;
 }
 
-asio::awaitable<void> StoreKeeper::flush() {
-  co_await writeOnce(true);
-}
-
 void StoreKeeper::failed(const Error& error) {
   const std::string problem =
       "storing does not work: " + error.message +
