@@ -43,6 +43,12 @@ class NativeChannel : public std::enable_shared_from_this<NativeChannel> {
     if (virStreamEventAddCallback(stream_.get(), kListening, onEvent, self.get(), freeSelf) < 0)
       return fail(lastError("listen to the channel", connection_->get()));
     self.release();  // libvirt frees it
+    hub_id_ = hub_->add([weak = weak_from_this()](const std::string& why) {
+      const auto channel = weak.lock();
+      if (!channel) return;
+      const std::lock_guard lock(channel->mutex_);
+      if (!channel->closed_) channel->end({Code::unreachable, why});
+    });
     return {};
   }
 
@@ -53,6 +59,7 @@ class NativeChannel : public std::enable_shared_from_this<NativeChannel> {
         const std::lock_guard lock(self->mutex_);
         self->closed_ = true;
       }
+      self->hub_->remove(self->hub_id_);
       // From here on the event thread does not touch the stream, so no lock is held over calls that
       // wait for the daemon.
       virStreamEventRemoveCallback(self->stream_.get());
@@ -152,6 +159,8 @@ class NativeChannel : public std::enable_shared_from_this<NativeChannel> {
   std::shared_ptr<Connection> connection_;
   StreamPtr stream_;
   const std::shared_ptr<EventThread> events_ = connection_->events();
+  const std::shared_ptr<CloseHub> hub_ = connection_->hub();
+  std::uint64_t hub_id_ = 0;
   const std::shared_ptr<LoopGate> gate_;
   /// Not owned: its timers must end on the loop, and before the loop does.
   const std::weak_ptr<Inbox> inbox_;

@@ -10,14 +10,55 @@ namespace {
 constexpr int kKeepAliveSeconds = 5;
 constexpr unsigned kKeepAliveQuestions = 3;
 
-void closeNow(virConnectPtr connection, const std::vector<int>& callbacks,
-              virConnectCloseFunc close_callback) {
+constexpr std::string_view kCloseReasons[] = {
+    "the connection broke", "libvirt closed the connection", "libvirt does not answer keepalives",
+    "closed"};  // in the order of virConnectCloseReason
+
+void onClose(virConnectPtr, int reason, void* opaque) noexcept {
+  const auto known = reason >= 0 && static_cast<std::size_t>(reason) < std::size(kCloseReasons);
+  (*static_cast<std::shared_ptr<CloseHub>*>(opaque))
+      ->closed(std::string(known ? kCloseReasons[reason] : "the connection ended"));
+}
+
+void freeHub(void* opaque) noexcept {
+  delete static_cast<std::shared_ptr<CloseHub>*>(opaque);
+}
+
+void closeNow(virConnectPtr connection, const std::vector<int>& callbacks, bool listens) {
   for (const int id : callbacks) virConnectDomainEventDeregisterAny(connection, id);
-  if (close_callback) virConnectUnregisterCloseCallback(connection, close_callback);
+  if (listens) virConnectUnregisterCloseCallback(connection, onClose);
   virConnectClose(connection);
 }
 
 }  // namespace
+
+std::uint64_t CloseHub::add(std::function<void(const std::string&)> listener) {
+  std::unique_lock lock(mutex_);
+  if (!why_) {
+    listeners_.emplace(++last_, std::move(listener));
+    return last_;
+  }
+  const auto why = *why_;
+  lock.unlock();
+  listener(why);
+  return 0;
+}
+
+void CloseHub::remove(std::uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  listeners_.erase(id);
+}
+
+void CloseHub::closed(std::string why) noexcept {
+  std::map<std::uint64_t, std::function<void(const std::string&)>> listeners;
+  {
+    const std::lock_guard lock(mutex_);
+    if (why_) return;
+    why_ = why;
+    listeners.swap(listeners_);
+  }
+  for (const auto& [id, listener] : listeners) listener(why);
+}
 
 Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri, Access access,
                                                      std::shared_ptr<EventThread> events,
@@ -34,12 +75,17 @@ Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri, Acc
 
 Connection::Connection(virConnectPtr connection, std::shared_ptr<EventThread> events,
                        std::shared_ptr<Closer::Core> closer)
-    : connection_(connection), events_(std::move(events)), closer_(std::move(closer)) {}
+    : connection_(connection), events_(std::move(events)), closer_(std::move(closer)) {
+  auto hub = std::make_unique<std::shared_ptr<CloseHub>>(hub_);
+  // Drivers without a peer have nothing to tell.
+  listens_ = virConnectRegisterCloseCallback(connection_, onClose, hub.get(), freeHub) == 0;
+  if (listens_) hub.release();  // libvirt frees it
+}
 
 Connection::~Connection() {
-  Closer::close(closer_, [connection = connection_, callbacks = std::move(callbacks_),
-                          close_callback = close_callback_,
-                          events = events_] { closeNow(connection, callbacks, close_callback); });
+  Closer::close(closer_,
+                [connection = connection_, callbacks = std::move(callbacks_), listens = listens_,
+                 events = events_] { closeNow(connection, callbacks, listens); });
 }
 
 LazyConnection::LazyConnection(std::string uri, Connection::Access access,

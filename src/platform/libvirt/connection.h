@@ -2,8 +2,11 @@
 
 #include <libvirt/libvirt.h>
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +17,22 @@
 #include "virtseer/uuid.h"
 
 namespace virtseer::platform {
+
+/// Tells who wants to know that a connection broke or its peer went silent. libvirt tells nobody
+/// who holds a stream. Any thread.
+class CloseHub {
+ public:
+  /// Called once on the event thread, with the reason; at once, on this thread, if it is too late.
+  std::uint64_t add(std::function<void(const std::string& why)> listener);
+  void remove(std::uint64_t id);
+  void closed(std::string why) noexcept;
+
+ private:
+  std::mutex mutex_;
+  std::optional<std::string> why_;
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, std::function<void(const std::string&)>> listeners_;
+};
 
 /// One libvirt connection. Made on a pool's thread, used by many; the last reference may be dropped
 /// on any thread, since the closing itself happens on the closer's.
@@ -34,10 +53,10 @@ class Connection {
   virConnectPtr get() const { return connection_; }
   const std::shared_ptr<EventThread>& events() const { return events_; }
   const std::shared_ptr<Closer::Core>& closer() const { return closer_; }
+  const std::shared_ptr<CloseHub>& hub() const { return hub_; }
 
   /// Callbacks to take back before closing: libvirt keeps the connection alive for them otherwise.
   void ownCallback(int id) { callbacks_.push_back(id); }
-  void ownCloseCallback(virConnectCloseFunc callback) { close_callback_ = callback; }
 
  private:
   Connection(virConnectPtr connection, std::shared_ptr<EventThread> events,
@@ -47,7 +66,8 @@ class Connection {
   std::shared_ptr<EventThread> events_;
   std::shared_ptr<Closer::Core> closer_;
   std::vector<int> callbacks_;
-  virConnectCloseFunc close_callback_ = nullptr;
+  const std::shared_ptr<CloseHub> hub_ = std::make_shared<CloseHub>();
+  bool listens_ = false;
 };
 
 /// A connection that is opened by the first call that needs it. Shared by the calls on it, so that

@@ -29,8 +29,6 @@ constexpr std::string_view kCrashed[] = {"panicked", "crashloaded"};
 constexpr std::span<const std::string_view> kReasons[] = {kDefined,   kUndefined,   kStarted,
                                                           kSuspended, kResumed,     kStopped,
                                                           kShutdown,  kPmSuspended, kCrashed};
-constexpr std::string_view kClose[] = {"the connection broke", "libvirt closed the connection",
-                                       "libvirt does not answer keepalives", "closed"};
 constexpr std::string_view kJobs[] = {
     "unknown",  "start",           "save", "restore", "migration_in",   "migration_out",
     "snapshot", "snapshot_revert", "dump", "backup",  "snapshot_delete"};
@@ -49,10 +47,6 @@ std::string_view lifecycleWord(int event) {
 std::string_view lifecycleReason(int event, int detail) {
   if (event < 0 || static_cast<std::size_t>(event) >= std::size(kReasons)) return "unknown";
   return pick(kReasons[event], detail);
-}
-
-std::string_view closeReason(int reason) {
-  return pick(kClose, reason);
 }
 
 std::string_view jobWord(int operation) {

@@ -81,11 +81,6 @@ void onJobCompleted(virConnectPtr, virDomainPtr domain, virTypedParameterPtr val
        success ? "" : "failed");
 }
 
-void onClose(virConnectPtr, int reason, void* opaque) noexcept {
-  const auto& subscription = *static_cast<Subscription*>(opaque);
-  subscription.sink->closed(subscription.session, std::string(closeReason(reason)));
-}
-
 template <class Callback>
 bool registerOne(Connection& connection, int event, Callback callback, const Subscription& data) {
   auto copy = std::make_unique<Subscription>(data);
@@ -128,12 +123,7 @@ void NoticeSink::closed(std::uint64_t session, std::string why) noexcept {
 bool subscribe(Connection& connection, std::uint64_t session,
                const std::shared_ptr<NoticeSink>& sink) {
   const Subscription data{session, sink};
-  auto copy = std::make_unique<Subscription>(data);
-  if (virConnectRegisterCloseCallback(connection.get(), onClose, copy.get(), freeSubscription) ==
-      0) {
-    copy.release();  // libvirt frees it
-    connection.ownCloseCallback(onClose);
-  }
+  connection.hub()->add([sink, session](const std::string& why) { sink->closed(session, why); });
   const bool lifecycle = registerOne(connection, VIR_DOMAIN_EVENT_ID_LIFECYCLE, onLifecycle, data);
   // Every driver has its own choice of the others.
   registerOne(connection, VIR_DOMAIN_EVENT_ID_REBOOT, onReboot, data);

@@ -47,10 +47,9 @@ class NoticeSink : public std::enable_shared_from_this<NoticeSink> {
 bool subscribe(Connection& connection, std::uint64_t session,
                const std::shared_ptr<NoticeSink>& sink);
 
-/// Words for virDomainEventType and its details, for virConnectCloseReason and job operations.
+/// Words for virDomainEventType and its details, and for job operations.
 std::string_view lifecycleWord(int event);
 std::string_view lifecycleReason(int event, int detail);
-std::string_view closeReason(int reason);
 std::string_view jobWord(int operation);
 
 }  // namespace virtseer::platform

@@ -21,7 +21,6 @@ TEST_CASE("lifecycle events have words") {
   CHECK(lifecycleReason(VIR_DOMAIN_EVENT_CRASHED, VIR_DOMAIN_EVENT_CRASHED_CRASHLOADED) ==
         "crashloaded");
   CHECK(jobWord(VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT) == "migration_out");
-  CHECK(closeReason(VIR_CONNECT_CLOSE_REASON_KEEPALIVE) == "libvirt does not answer keepalives");
 }
 
 TEST_CASE("numbers that a later libvirt may send are unknown, not a fault") {
@@ -71,4 +70,15 @@ TEST_CASE("nothing passes a gate that is shut") {
   CHECK_FALSE(gate.post([] { FAIL("posted through a shut gate"); }));
   loop.run();
   CHECK(ran);
+}
+
+TEST_CASE("whoever listens learns once that a connection closed, also when it is too late") {
+  CloseHub hub;
+  std::vector<std::string> told;
+  hub.add([&](const std::string& why) { told.push_back("first: " + why); });
+  hub.remove(hub.add([&](const std::string&) { told.push_back("removed"); }));
+  hub.closed("broken");
+  hub.closed("again");
+  hub.add([&](const std::string& why) { told.push_back("late: " + why); });
+  CHECK(told == std::vector<std::string>{"first: broken", "late: broken"});
 }
