@@ -238,8 +238,8 @@ asio::awaitable<bool> Server::Impl::serveOne(Session* session) {
   parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
   parser.body_limit(options_.max_body_bytes);
   const error_code failed = co_await read(session, &parser, false);
-  if (failed == http::error::end_of_stream || failed == http::error::partial_message ||
-      failed.category() == asio::error::get_system_category())
+  const bool lost = failed && failed.category() == asio::error::get_system_category();
+  if (lost || failed == http::error::end_of_stream || failed == http::error::partial_message)
     co_return false;
   if (failed) {
     ++counts_.refused;
