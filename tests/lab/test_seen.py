@@ -1,0 +1,156 @@
+"""What a guest does is seen from inside and outside, before and after a restart of the daemon and a live move."""
+
+import signal
+import time
+
+import pytest
+from labkit import check_echoes, wait_for
+
+MIB = 1 << 20
+CPU, MEMORY, DISK = 0.5, 48 * MIB, 2 * MIB
+NAME = "web-01"
+
+
+def busy(labels):
+    return labels.get("mode") not in ("idle", "iowait", "steal")
+
+
+def measure(daemon, start, end):
+    """What guest and libvirt say of the same window."""
+    def used(available, usable):
+        return daemon.mean(NAME, available, start, end) - daemon.mean(NAME, usable, start, end)
+
+    return {
+        "guest cpu": daemon.rate(NAME, "guest_cpu_seconds_total", start, end, busy),
+        "libvirt cpu": daemon.rate(NAME, "libvirt_domain_vcpu_time_seconds_total", start, end),
+        "guest memory": daemon.mean(NAME, "guest_memory_used_bytes", start, end),
+        "libvirt memory": used("libvirt_domain_memory_stats_available_bytes",
+                               "libvirt_domain_memory_stats_usable_bytes"),
+        "guest disk": daemon.rate(NAME, "guest_disk_write_bytes_total", start, end),
+        "libvirt disk": daemon.rate(NAME, "libvirt_domain_block_stats_write_bytes_total", start, end),
+    }
+
+
+def check_load(daemon, start, end, idle):
+    """Each figure, less what the guest did before, is what was ordered, within a tenth."""
+    now = measure(daemon, start, end)
+    ordered = {"cpu": CPU, "memory": MEMORY, "disk": DISK}
+    wrong = {}
+    for key, value in now.items():
+        wanted = ordered[key.split()[1]]
+        if abs(value - idle[key] - wanted) > wanted / 10:
+            wrong[key] = (value, idle[key], wanted)
+    assert not wrong, f"(read, idle, ordered): {wrong}"
+
+
+def window(daemon, length):
+    """Waits for a window of that length, from now on, to be stored by both sources."""
+    start = time.time()
+
+    def covered():
+        latest = daemon.get(f"vms/{NAME}/latest")["items"]
+        ends = {}
+        for item in latest:
+            ends[item["source"]] = max(ends.get(item["source"], ""), item["time"])
+        limit = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(start + length))
+        return len(ends) >= 2 and min(ends.values()) > limit
+
+    wait_for(covered, length + 60, "a window of figures")
+    return start, start + length
+
+
+@pytest.fixture(scope="module")
+def loaded(lab):
+    """The guest idle for a while, then under load; -> (idle figures, begin of the load)."""
+    daemon = lab.daemon("A")
+    lab.guests.start(lab.host("A"), NAME, memory=192)
+    daemon.wait_echo(NAME, more=15)
+    idle = measure(daemon, *window(daemon, 15))
+    order = daemon.cli("load", NAME, "--cpu", str(CPU), "--memory", "48MiB", "--disk", "2MiB", "--for", "600s")
+    assert order.returncode == 0, order.stderr
+    daemon.wait_echo(NAME, more=5)
+    yield idle
+    for letter in "AB":
+        lab.host(letter).virsh("destroy", NAME, check=False)
+        lab.host(letter).virsh("undefine", NAME, check=False)
+
+
+def test_guest_and_libvirt_agree_with_what_was_ordered(lab, loaded):
+    daemon = lab.daemon("A")
+    check_load(daemon, *window(daemon, 20), loaded)
+
+
+def test_the_load_is_shown_in_vm_series_and_metrics(lab, loaded):
+    daemon = lab.daemon("A")
+    window(daemon, 5)
+    view = daemon.vm(NAME)
+    assert view["role"] == "lab" and view["state"] == "running"
+    assert set(view["inputs"]) == {"agent", "libvirt", "balloon"} and not view["missing_inputs"]
+    usage = view["usage"]
+    assert usage["guest_cpu_cores"] >= 0.9 * CPU and usage["cpu_cores"] >= 0.9 * CPU
+    assert usage["memory_used_bytes"] >= 0.9 * MEMORY
+    assert usage["disk_write_bytes_per_second"] >= 0.9 * DISK
+    assert usage["work_units_per_second"] > 0
+
+    shown = daemon.cli("vm", NAME)
+    assert shown.returncode == 0 and NAME in shown.stdout
+    listed = daemon.cli("series", NAME, "guest_cpu_seconds_total", "--aggregation", "rate", "--from", "1m")
+    assert listed.returncode == 0 and "guest_cpu_seconds_total" in listed.stdout
+
+    metrics = daemon.metrics()
+    memory = [value for (name, labels), value in metrics.items()
+              if name == "virtseer_guest_memory_used_bytes" and NAME in dict(labels).values()]
+    assert len(memory) == 1 and abs(memory[0] - usage["memory_used_bytes"]) < 0.1 * memory[0]
+    for metric in ("virtseer_guest_cpu_seconds_total", "libvirt_domain_vcpu_time_seconds_total",
+                   "virtseer_guest_ticks_total", "libvirt_domain_block_stats_write_bytes_total"):
+        assert any(name == metric and NAME in dict(labels).values() for name, labels in metrics), metric
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_of_the_daemon_loses_and_doubles_nothing(lab, loaded, sign):
+    host, daemon = lab.host("A"), lab.daemon("A")
+    before = check_echoes(daemon, name=NAME)
+    host.stop_daemon(sign)
+    host.start_daemon()
+    daemon.wait_echo(NAME, more=10)
+    assert check_echoes(daemon, name=NAME) >= before + 10
+    check_load(daemon, *window(daemon, 15), loaded)
+
+
+def test_a_move_by_hand_loses_and_doubles_nothing(lab, loaded):
+    source, target = lab.daemon("A"), lab.daemon("B")
+    lab.guests.migrate(NAME, lab.host("A"), lab.host("B"))
+    target.wait_echo(NAME, more=20)
+    # Two: those between the last acknowledgement and the switch-over, at one echo and one commit a second.
+    assert check_echoes(source, target, name=NAME, resent=2) > 40
+    check_load(target, *window(target, 15), loaded)
+    assert target.vm(NAME)["host_name"] == "host-B"
+    wait_for(lambda: NAME not in [vm["name"] for vm in source.get("vms")["items"]], 30, "the source forgets the VM")
+    moved = [event["kind"] for event in target.get(f"vms/{NAME}/events")["items"]]
+    assert any(kind.startswith("vm.") for kind in moved)
+
+
+def test_load_is_refused_for_a_production_guest(lab, guest):
+    daemon = lab.daemon("B")
+    guest("B", "prod-01", role="production")
+    assert daemon.vm("prod-01")["role"] == "production"
+    done = daemon.cli("load", "prod-01", "--cpu", "0.5", "--for", "10s")
+    assert done.returncode == 4
+    assert "production" in done.stderr
+    status, _, _ = daemon.request("POST", "/api/v1/vms/prod-01/load", {"cpu_cores": 0.5, "duration_ms": 10000})
+    assert status == 403
+
+
+def test_a_guest_without_a_role_is_production(lab, guest):
+    daemon = lab.daemon("B")
+    guest("B", "plain-01", role="")
+    assert daemon.vm("plain-01")["role"] == "production"
+    assert daemon.cli("load", "plain-01", "--cpu", "0.1", "--for", "5s").returncode == 4
+
+
+def test_a_guest_with_a_copied_disk_keeps_its_ticks_over_a_move(lab, guest):
+    guest("A", "copied", disk="local")
+    lab.daemon("A").wait_echo("copied", more=5)
+    lab.guests.migrate("copied", lab.host("A"), lab.host("B"))
+    lab.daemon("B").wait_echo("copied", more=10)
+    check_echoes(lab.daemon("A"), lab.daemon("B"), name="copied", resent=2)
