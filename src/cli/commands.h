@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+#include "cli/client.h"
+#include "cli/invocation.h"
+
+namespace virtseer::cli {
+
+/// What a command leaves behind: its exit code and what it prints.
+struct Outcome {
+  int exit_code = 0;
+  std::string out, err;
+};
+
+/// The request a command that asks the daemon makes. For series the VM's; see hostSeries().
+Request requestOf(const Command& command);
+
+/// The same question about a host of that name.
+Request hostSeries(const ShowSeries& command);
+
+/// Runs a command that asks the daemon. As json the reply's body comes out untouched, failures
+/// included.
+Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now);
+
+Outcome checkConfig(const CheckConfig& command, Output output);
+Outcome showConfig(const ShowConfig& command, Output output);
+
+/// Blocks for as long as apt and the packing take; says what it does on standard error as it goes.
+Outcome buildAppliance(const BuildAppliance& command, Output output);
+
+}  // namespace virtseer::cli

@@ -1,0 +1,246 @@
+#include "cli/invocation.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <sstream>
+
+#include "daemon/config_size.h"
+#include "virtseer/api/exit_codes.h"
+#include "virtseer/version.h"
+
+namespace virtseer::cli {
+namespace {
+
+std::string durationFault(const std::string& text) {
+  return parseDuration(text) ? "" : "must be a duration such as 250ms, 5s, 15m, 1h or 7d";
+}
+std::string sizeFault(const std::string& text) {
+  return parseSize(text) ? "" : "must be a size such as 4096, 64KiB, 16MiB or 2GiB";
+}
+std::string momentFault(const std::string& text) {
+  const std::string_view span = text.starts_with('-') ? std::string_view(text).substr(1) : text;
+  const bool known = text == "now" || parseDuration(span) || parseRfc3339(text);
+  return known
+             ? ""
+             : "must be a time such as 2026-01-31T08:05:00Z, a span before now such as 15m, or now";
+}
+std::string labelFault(const std::string& text) {
+  const auto equals = text.find('=');
+  return equals != std::string::npos && equals > 0 ? "" : "must be KEY=VALUE";
+}
+
+const CLI::Validator kDuration(durationFault, "");
+const CLI::Validator kSize(sizeFault, "");
+const CLI::Validator kMoment(momentFault, "");
+const CLI::Validator kLabel(labelFault, "");
+const std::vector<std::string> kAggregations{"mean", "min", "max", "last", "sum",     "count",
+                                             "p50",  "p95", "p99", "rate", "increase"};
+
+/// The command line's grammar and what has been read into it so far.
+class Grammar {
+ public:
+  Grammar() {
+    app_.set_version_flag("--version", std::string("virtseer ") + kVersion);
+    app_.add_option("--socket", connection_.socket, "UNIX socket of the daemon")
+        ->type_name("PATH")
+        ->capture_default_str();
+    auto* url = app_.add_option("--url", connection_.url, "TCP address of the daemon")
+                    ->type_name("http://HOST:PORT");
+    app_.add_option("--token-file", connection_.token_file, "file with the token for --url")
+        ->type_name("FILE")
+        ->needs(url);
+    app_.add_option("--output", output_, "table, or json: the REST body")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->type_name("FORMAT")
+        ->capture_default_str();
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    addDaemon();
+    addViews();
+    addSeries();
+    addEvents();
+    addLoad();
+    addConfig();
+    addAppliance();
+  }
+
+  Parsed parse(std::vector<std::string> arguments) {
+    std::reverse(arguments.begin(), arguments.end());
+    std::ostringstream out, err;
+    try {
+      app_.parse(std::move(arguments));
+      Invocation invocation{connection_, output_ == "json" ? Output::json : Output::table, take_()};
+      return {std::move(invocation), api::kDone, "", ""};
+    } catch (const CLI::ParseError& error) {
+      const int code = app_.exit(error, out, err) == 0 ? api::kDone : api::kUsage;
+      return {std::nullopt, code, out.str(), err.str()};
+    }
+  }
+
+  std::vector<CommandName> names() const {
+    std::vector<CommandName> out{{"", longOptions(app_)}};
+    collect(app_, "", out);
+    return out;
+  }
+
+ private:
+  static std::vector<std::string> longOptions(const CLI::App& app) {
+    std::vector<std::string> out;
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) out.push_back("--" + name);
+    return out;
+  }
+  static void collect(const CLI::App& app, const std::string& prefix,
+                      std::vector<CommandName>& out) {
+    for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+      const std::string name = prefix + sub->get_name();
+      const auto inner = sub->get_subcommands([](const CLI::App*) { return true; });
+      if (inner.empty()) out.push_back({name, longOptions(*sub)});
+      collect(*sub, name + " ", out);
+    }
+  }
+
+  /// A command whose options are read into the structure that is returned.
+  template <class T>
+  std::pair<CLI::App*, T*> add(CLI::App& parent, const char* name, const char* sentence) {
+    auto* sub = parent.add_subcommand(name, sentence);
+    auto read = std::make_shared<T>();
+    kept_.push_back(read);
+    T* into = read.get();
+    sub->callback([this, into] { take_ = [into] { return Command(*into); }; });
+    return {sub, into};
+  }
+
+  void addDaemon() {
+    auto [sub, into] = add<RunDaemon>(app_, "daemon", "Run the daemon in the foreground");
+    sub->add_option("--config", into->config, "its configuration")
+        ->type_name("FILE")
+        ->capture_default_str();
+  }
+
+  void addViews() {
+    add<ShowStatus>(app_, "status", "Show how the daemon is, its problems first");
+    add<ShowHosts>(app_, "hosts", "List the hosts with their load");
+    auto [vms, list] = add<ShowVms>(app_, "vms", "List the VMs with what they use");
+    vms->add_flag("--gone", list->gone, "also those known from history only");
+    auto [vm, one] = add<ShowVm>(app_, "vm", "Show one VM from inside and from outside");
+    vm->add_option("NAME", one->name, "name or UUID")->required();
+  }
+
+  void addSeries() {
+    auto [sub, into] = add<ShowSeries>(app_, "series", "Show a metric of a VM or host over time");
+    sub->add_option("NAME", into->name, "name or UUID of a VM or host")->required();
+    sub->add_option("METRIC", into->metric,
+                    "metric; without one the names of all series are listed");
+    sub->add_option("--from", into->from, "begin [1h]")->check(kMoment)->type_name("TIME");
+    sub->add_option("--to", into->to, "end [now]")->check(kMoment)->type_name("TIME");
+    sub->add_option("--step", into->step, "fold points into steps of this length")
+        ->check(kDuration)
+        ->type_name("DURATION");
+    sub->add_option("--aggregation", into->aggregation, "how points are folded [mean]")
+        ->check(CLI::IsMember(kAggregations))
+        ->type_name("NAME");
+    sub->add_option("--label", into->labels, "only series with this label; may be repeated")
+        ->check(kLabel)
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->take_all();
+    sub->add_option("--source", into->source, "only guest, libvirt or host")
+        ->check(CLI::IsMember({"guest", "libvirt", "host"}))
+        ->type_name("SOURCE");
+  }
+
+  void addEvents() {
+    auto [sub, into] = add<ShowEvents>(app_, "events", "Show what happened, the newest last");
+    sub->add_option("--vm", into->vm, "only this VM or host")->type_name("NAME");
+    sub->add_option("--from", into->from, "begin")->check(kMoment)->type_name("TIME");
+    sub->add_option("--to", into->to, "end")->check(kMoment)->type_name("TIME");
+    sub->add_option("--severity", into->severity, "at least info, warning or error")
+        ->check(CLI::IsMember({"info", "warning", "error"}))
+        ->type_name("LEVEL");
+    sub->add_option("--kind", into->kind, "only kinds that begin so, such as vm.")
+        ->type_name("PREFIX");
+    sub->add_option("--limit", into->limit, "at most so many [100]")
+        ->check(CLI::Range(1, 1000))
+        ->type_name("N");
+  }
+
+  void addLoad() {
+    auto [sub, into] = add<OrderLoad>(app_, "load", "Make a lab guest or a shadow work");
+    sub->add_option("VM", into->vm, "name or UUID")->required();
+    auto* cpu = sub->add_option("--cpu", into->cpu_cores, "cores kept busy")
+                    ->check(CLI::Range(0.0, 4096.0))
+                    ->type_name("CORES");
+    auto* memory = sub->add_option_function<std::string>(
+        "--memory", [into](const std::string& text) { into->memory_bytes = *parseSize(text); },
+        "memory touched and kept");
+    memory->check(kSize)->type_name("SIZE");
+    auto* disk = sub->add_option_function<std::string>(
+        "--disk",
+        [into](const std::string& text) { into->disk_bytes_per_second = *parseSize(text); },
+        "bytes written per second");
+    disk->check(kSize)->type_name("SIZE");
+    auto* ramp = sub->add_option_function<std::string>(
+        "--ramp", [into](const std::string& text) { into->ramp = *parseDuration(text); },
+        "time to rise to it");
+    ramp->check(kDuration)->type_name("DURATION");
+    auto* duration = sub->add_option_function<std::string>(
+        "--for", [into](const std::string& text) { into->duration = *parseDuration(text); },
+        "how long, ramp included");
+    duration->check(kDuration)->type_name("DURATION");
+    auto* stop = sub->add_flag("--stop")->description("end it now");
+    for (auto* other : {cpu, memory, disk, ramp, duration}) stop->excludes(other);
+    sub->callback([this, into, stop] {
+      const bool stopping = stop->count() > 0;
+      if (!stopping && into->duration == Millis(0))
+        throw CLI::ValidationError("--for", "say how long, or --stop");
+      if (into->ramp > into->duration)
+        throw CLI::ValidationError("--ramp", "must not be longer than --for");
+      take_ = [into] { return Command(*into); };
+    });
+  }
+
+  void addConfig() {
+    auto* config = app_.add_subcommand("config", "Look at the configuration");
+    config->require_subcommand(1);
+    auto [check, checked] =
+        add<CheckConfig>(*config, "check", "Check it and tell all faults at once");
+    check->add_option("FILE", checked->file, "the file")->capture_default_str();
+    auto [show, shown] =
+        add<ShowConfig>(*config, "show", "Print what is in force, with conf.d and defaults");
+    show->add_option("FILE", shown->file, "the file")->capture_default_str();
+  }
+
+  void addAppliance() {
+    auto* appliance = app_.add_subcommand("appliance", "The probe appliance");
+    appliance->require_subcommand(1);
+    auto [build, into] = add<BuildAppliance>(
+        *appliance, "build", "Make its kernel and initramfs from Debian's kernel and the agent");
+    build->add_option("--kernel", into->kernel, "kernel package [downloaded by apt]")
+        ->type_name("FILE.deb");
+    build->add_option("--output", into->output, "folder")->type_name("DIR")->capture_default_str();
+    build
+        ->add_option("--agent", into->agent,
+                     "virtseer-agent [beside this program, else /usr/lib/virtseer]")
+        ->type_name("FILE");
+  }
+
+  CLI::App app_{"Foresees what the VMs of a KVM/libvirt host will need.", "virtseer"};
+  Connection connection_;
+  std::string output_ = "table";
+  std::vector<std::shared_ptr<void>> kept_;  ///< what the options are read into
+  std::function<Command()> take_;
+};
+
+}  // namespace
+
+Parsed parse(std::vector<std::string> arguments) {
+  return Grammar().parse(std::move(arguments));
+}
+
+std::vector<CommandName> commandNames() {
+  return Grammar().names();
+}
+
+}  // namespace virtseer::cli

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+
+namespace virtseer::cli {
+
+inline constexpr const char* kDefaultConfig = "/etc/virtseer/virtseer.toml";
+inline constexpr const char* kDefaultSocket = "/run/virtseer/virtseer.sock";
+inline constexpr const char* kDefaultAppliance = "/usr/lib/virtseer/appliance";
+
+/// Where the daemon answers: its UNIX socket, or `url` if that is set.
+struct Connection {
+  std::string socket = kDefaultSocket;
+  std::string url;         ///< http://HOST:PORT
+  std::string token_file;  ///< for `url`
+};
+
+enum class Output { table, json };
+
+// One structure per command, its options as the user gave them, validated in form.
+struct RunDaemon {
+  std::string config = kDefaultConfig;
+};
+struct ShowStatus {};
+struct ShowHosts {};
+struct ShowVms {
+  bool gone = false;
+};
+struct ShowVm {
+  std::string name;
+};
+struct ShowSeries {
+  std::string name;    ///< of a VM or host
+  std::string metric;  ///< empty: the names of all series
+  std::string from, to, step, aggregation, source;
+  std::vector<std::string> labels;  ///< KEY=VALUE
+};
+struct ShowEvents {
+  std::string vm, from, to, severity, kind;
+  std::optional<unsigned> limit;
+};
+struct OrderLoad {
+  std::string vm;
+  double cpu_cores = 0;
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t disk_bytes_per_second = 0;
+  Millis ramp{0};
+  Millis duration{0};  ///< zero: stop
+};
+struct CheckConfig {
+  std::string file = kDefaultConfig;
+};
+struct ShowConfig {
+  std::string file = kDefaultConfig;
+};
+struct BuildAppliance {
+  std::string kernel;  ///< a .deb; empty: downloaded by apt
+  std::string output = kDefaultAppliance;
+  std::string agent;  ///< empty: the one that belongs to this binary
+};
+
+using Command = std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries,
+                             ShowEvents, OrderLoad, CheckConfig, ShowConfig, BuildAppliance>;
+
+struct Invocation {
+  Connection connection;
+  Output output = Output::table;
+  Command command;
+};
+
+/// What the command line says: an invocation, or what to print and return instead.
+struct Parsed {
+  std::optional<Invocation> invocation;
+  int exit_code = 0;
+  std::string out, err;
+};
+
+/// `arguments` without the program's name.
+Parsed parse(std::vector<std::string> arguments);
+
+/// Every command as `virtseer` takes it ("vms", "config check"), each with its long options.
+struct CommandName {
+  std::string name;
+  std::vector<std::string> options;
+};
+std::vector<CommandName> commandNames();
+
+}  // namespace virtseer::cli

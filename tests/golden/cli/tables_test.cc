@@ -1,0 +1,69 @@
+#include "cli/tables.h"
+
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "cli/columns.h"
+#include "golden/cli/golden.h"
+
+namespace virtseer::cli {
+namespace {
+
+const Timestamp kNow = *parseRfc3339("2026-01-31T08:05:00Z");
+
+void compare(const std::string& name, const Result<std::string>& text) {
+  REQUIRE(text.has_value());
+  golden::same("tests/golden/data/" + name, *text);
+  CHECK(text->find('\x1b') == std::string::npos);
+}
+
+/// A table whose last column has a bound fits a terminal.
+void compareTable(const std::string& name, const Result<std::string>& text) {
+  compare(name, text);
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) {
+    INFO(line);
+    CHECK(displayWidth(line) <= 100);
+  }
+}
+
+std::string body(const std::string& name) {
+  return golden::read("tests/golden/data/" + name);
+}
+
+}  // namespace
+
+TEST_CASE("status as a person sees it", "[golden]") {
+  compare("cli_status.txt", statusText(body("cli_health.json"), kNow));
+  compare("cli_status_degraded.txt", statusText(body("cli_health_degraded.json"), kNow));
+}
+
+TEST_CASE("hosts as a person sees them", "[golden]") {
+  compareTable("cli_hosts.txt", hostsTable(body("cli_hosts.json")));
+}
+
+TEST_CASE("VMs as a person sees them", "[golden]") {
+  compareTable("cli_vms.txt", vmsTable(body("cli_vms.json")));
+  compareTable("cli_vms_none.txt", vmsTable(body("cli_vms_none.json")));
+}
+
+TEST_CASE("one VM as a person sees it", "[golden]") {
+  compare("cli_vm.txt", vmText(body("cli_vm.json"), kNow));
+  compare("cli_vm_bare.txt", vmText(body("cli_vm_bare.json"), kNow));
+}
+
+TEST_CASE("series as a person sees them", "[golden]") {
+  compare("cli_series_names.txt", seriesNamesTable(body("cli_series_names.json")));
+  compare("cli_series.txt", seriesTable(body("cli_series.json")));
+}
+
+TEST_CASE("events as a person sees them", "[golden]") {
+  compare("cli_events.txt", eventsTable(body("cli_events.json")));
+}
+
+TEST_CASE("a load order as a person sees it", "[golden]") {
+  compare("cli_load.txt", loadText(body("cli_load.json"), "web-1", Millis(90'000)));
+  compare("cli_load_stop.txt", loadText(body("cli_load.json"), "web-1", Millis(0)));
+}
+
+}  // namespace virtseer::cli
