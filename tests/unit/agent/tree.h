@@ -1,0 +1,79 @@
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "agent/columns.h"
+#include "agent/source.h"
+
+namespace virtseer::agent {
+
+/// A directory of its own that stands for a guest's root; gone at the end.
+class Tree {
+ public:
+  Tree() {
+    std::string name = (std::filesystem::temp_directory_path() / "virtseer-agent-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    root_ = name;
+  }
+  ~Tree() { std::filesystem::remove_all(root_); }
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  /// Writes a file in place, as the kernel's files change while they are open.
+  void write(const std::string& path, std::string_view text) const {
+    const std::filesystem::path file = root_ + "/" + path;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::trunc) << text;
+  }
+  const std::string& root() const { return root_; }
+
+ private:
+  std::string root_;
+};
+
+/// "metric{label=value,...}" -> value, without what is missing.
+using Reading = std::map<std::string, double>;
+
+inline std::string keyOf(const echo::ColumnName& column) {
+  std::string key = column.metric;
+  for (const auto& [label, value] : column.labels)
+    key += (key.size() == column.metric.size() ? "{" : ",") + label + "=" + value;
+  return column.labels.empty() ? key : key + "}";
+}
+
+/// A source that is read round by round.
+class Reader {
+ public:
+  Reader(SourcePointer source, const Tree& tree) : source_(std::move(source)) {
+    const auto opened = source_->open(tree.root());
+    INFO((opened ? "" : opened.error()));
+    REQUIRE(opened);
+  }
+
+  Reading read() {
+    row_.clear();
+    Round round{columns_, row_, scratch_};
+    source_->read(round);
+    Reading reading;
+    const auto values = row_.values(columns_.size());
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (values[i] == values[i])
+        REQUIRE(reading.emplace(keyOf(columns_.names()[i]), values[i]).second);
+    return reading;
+  }
+  const Columns& columns() const { return columns_; }
+
+ private:
+  SourcePointer source_;
+  Columns columns_;
+  Row row_;
+  Scratch scratch_;
+};
+
+}  // namespace virtseer::agent
