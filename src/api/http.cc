@@ -1,5 +1,7 @@
 #include "api/http.h"
 
+#include <nlohmann/json.hpp>
+
 #include "api/json.h"
 
 namespace virtseer::api {

@@ -184,10 +184,7 @@ class Running {
     return true;
   }
 
-  FakeBackend backend;
-  SystemClock clock;
-
- private:
+  /// Runs `call` on the server's thread.
   template <class Call>
   auto onLoop(Call call) -> decltype(call()) {
     std::promise<decltype(call())> promise;
@@ -196,6 +193,10 @@ class Running {
     return result.get();
   }
 
+  FakeBackend backend;
+  SystemClock clock;
+
+ private:
   Scratch scratch_;
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
