@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "collect/catalogue_rules.h"
 
@@ -39,7 +38,8 @@ std::string EchoSession::start(std::uint64_t nonce, std::uint64_t stored_epoch,
   connected_ = false;
   check_ = now + patience_;
   patience_ = std::min(kLastPatience, 2 * patience_);
-  return echo::encode(echo::Greeting{.protocol = echo::kProtocolVersion,
+  return std::string(kFlushBytes, '\0') +
+         echo::encode(echo::Greeting{.protocol = echo::kProtocolVersion,
                                      .nonce = nonce,
                                      .stored_epoch = stored_epoch,
                                      .stored_sequence = stored_sequence,
@@ -70,25 +70,20 @@ std::vector<EchoOutcome> EchoSession::receive(std::string_view bytes, Timestamp 
 }
 
 void EchoSession::take(const echo::Frame& frame, Timestamp wall, Instant now, Outcomes& out) {
-  const bool announced = connected_ && frame.type == echo::FrameType::echo && announced_left_ > 0;
-  if (announced)
-    --announced_left_;
-  else if (!frames_.take(1, now)) {
-    // What waited in the channel for a new reader is bounded by the channel, and by bytes.
-    if (!connected_ && frame.type != echo::FrameType::hello) {
-      ++counters_.stale;
-      return;
-    }
-    ++counters_.faults;
-    close(fmt::format("the guest sends more than {} frames per second",
-                      limits_.max_frames_per_second),
-          false, out);
-    return;
-  }
   if (frame.type == echo::FrameType::hello) return takeHello(frame.body, wall, out);
+  // What waited in the channel for a new reader is bounded by the channel, and by bytes.
   if (!connected_) {
     ++counters_.stale;
     return;
+  }
+  const bool announced = frame.type == echo::FrameType::echo && announced_left_ > 0;
+  if (announced) {
+    --announced_left_;
+  } else if (!frames_.take(1, now)) {
+    ++counters_.faults;
+    return close(fmt::format("the guest sends more than {} frames per second",
+                             limits_.max_frames_per_second),
+                 false, out);
   }
   switch (frame.type) {
     case echo::FrameType::catalogue:
@@ -212,14 +207,10 @@ void EchoSession::takeEcho(std::string_view body, Timestamp wall, Outcomes& out)
 }
 
 void EchoSession::takeRow(echo::Echo echo, Timestamp wall, Outcomes& out) {
-  const auto refuse = [&](std::string reason) {
+  if (echo.values.size() > catalogue_.size()) {
     ++counters_.lost;
-    fault(std::move(reason), out);
-  };
-  if (echo.values.size() > catalogue_.size())
-    return refuse("an echo with values beyond the catalogue");
-  if (std::ranges::any_of(echo.values, [](double value) { return std::isinf(value); }))
-    return refuse("an echo with an infinite value");
+    return fault("an echo with values beyond the catalogue", out);
+  }
   const bool replayed = echo.sequence < hello_.next_sequence;
   const auto time = timeOf(echo, replayed, wall);
   if (!time) {
@@ -244,7 +235,7 @@ std::optional<Timestamp> EchoSession::timeOf(const echo::Echo& echo, bool replay
     const auto waited = hello_.mono_ms > echo.mono_ms ? static_cast<std::uint64_t>(hello_.mono_ms) -
                                                             static_cast<std::uint64_t>(echo.mono_ms)
                                                       : 0;
-    const auto behind = std::max<std::uint64_t>(waited, hello_.next_sequence - echo.sequence);
+    const auto behind = std::max<std::uint64_t>(waited, hello_.next_sequence - 1 - echo.sequence);
     time = hello_arrival_ -
            Millis(std::min<std::uint64_t>(behind, static_cast<std::uint64_t>(kMaxAge.count())));
     time = std::min(time, wall);

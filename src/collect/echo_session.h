@@ -80,13 +80,13 @@ using EchoOutcome =
 /// no clock. Whose echoes these are is known from the channel, nothing in a frame is asked.
 ///
 /// Rows: the first two columns are filled here (`echo_epoch`, `echo_sequence`), the others are the
-/// agent's. Its metric names must begin with `guest_` or `echo_`; labels that tell machines apart
-/// are not its to give.
+/// agent's; values that are not finite come out of the codec as missing. Its metric names must
+/// begin with `guest_` or `echo_`; labels that tell machines apart are not its to give.
 ///
 /// Times: a guest's clock is not believed, only how long it says an echo waited. A fresh echo is
 /// stamped with its arrival. One that the Hello announced is stamped with the Hello's arrival less
 /// the time by which the guest's monotonic clock moved between echo and Hello (at most kMaxAge),
-/// and early enough that each announced one after it has a millisecond of its own before the
+/// and early enough that each announced one after it has a millisecond of its own up to the
 /// Hello's arrival. A stream's times rise strictly: where that needs it, a row gets the last row's
 /// time plus 1 ms. So no row is later than `now`, but for several in one millisecond; one that
 /// would be more than kMaxAhead later (the wall clock was set back) is dropped and counted as lost.
@@ -105,7 +105,13 @@ class EchoSession {
 
   EchoSession(EchoLimits limits, EchoPosition position);
 
-  /// Opens the session, or opens it again on the same channel: the bytes of the Greeting to send.
+  /// Zeros before each Greeting, more than any frame of a daemon is long: the head of a frame that
+  /// an earlier daemon could not finish, and that the agent's reader still waits for the rest of,
+  /// ends in them and not in the Greeting.
+  static constexpr std::size_t kFlushBytes = 1024;
+
+  /// Opens the session, or opens it again on the same channel: the bytes to send, the Greeting at
+  /// their end.
   /// `stored_*`: up to where echoes are safely stored; `nonce`: one that was never used before.
   std::string start(std::uint64_t nonce, std::uint64_t stored_epoch, std::uint64_t stored_sequence,
                     const echo::Settings& settings, Instant now);

@@ -23,9 +23,7 @@ SeriesName counter(std::string metric, std::string label, std::string value) {
   return {std::move(metric), {{std::move(label), std::move(value)}}, Kind::counter};
 }
 
-}  // namespace
-
-struct HostProbe::Names {
+struct Names {
   std::array<SeriesName, kModes.size()> modes;
   std::array<SeriesName, kResources.size()> waiting, stalled;
   SeriesName used = counter("host_cpu_seconds_total", "mode", "used");
@@ -45,14 +43,18 @@ struct HostProbe::Names {
   }
 };
 
+/// One set for the whole process, so that samples never outlive their names.
+const Names& names() {
+  static const Names all;
+  return all;
+}
+
+}  // namespace
+
 struct HostProbe::Machine {
   std::uint32_t cpus = 0;
   std::optional<std::uint64_t> total, available;
 };
-
-HostProbe::HostProbe(HostProbeOptions options)
-    : options_(std::move(options)), names_(std::make_unique<Names>()) {}
-HostProbe::~HostProbe() = default;
 
 HostSample HostProbe::sample() const {
   HostSample sample;
@@ -95,7 +97,7 @@ void HostProbe::cpuTime(HostSample& sample) const {
   if (!options_.cgroup.empty()) {
     const Cgroup group(options_.root / "sys/fs/cgroup", options_.cgroup);
     if (const auto used = group.cpuSeconds())
-      sample.values.push_back({&names_->used, *used});
+      sample.values.push_back({&names().used, *used});
     else
       sample.missing.push_back("CPU time of the control group " + options_.cgroup);
     return;
@@ -109,13 +111,13 @@ void HostProbe::cpuTime(HostSample& sample) const {
   }
   for (std::size_t i = 0; i < kModes.size() && i + 1 < fields.size(); ++i)
     if (const auto ticks = number(fields[i + 1]))
-      sample.values.push_back({&names_->modes[i], static_cast<double>(*ticks) / kTicksPerSecond});
+      sample.values.push_back({&names().modes[i], static_cast<double>(*ticks) / kTicksPerSecond});
   const auto load = readText(options_.root / "proc/loadavg");
   const auto parts = load ? words(*load) : std::vector<std::string_view>{};
   double load1 = 0;
   if (!parts.empty() &&
       std::from_chars(parts[0].data(), parts[0].data() + parts[0].size(), load1).ec == std::errc())
-    sample.values.push_back({&names_->load1, load1});
+    sample.values.push_back({&names().load1, load1});
 }
 
 void HostProbe::memory(HostSample& sample, const Machine& found) const {
@@ -133,11 +135,11 @@ void HostProbe::memory(HostSample& sample, const Machine& found) const {
     }
   }
   if (used)
-    sample.values.push_back({&names_->memory_used, static_cast<double>(*used)});
+    sample.values.push_back({&names().memory_used, static_cast<double>(*used)});
   else
     sample.missing.push_back("memory in use");
   if (available)
-    sample.values.push_back({&names_->memory_available, static_cast<double>(*available)});
+    sample.values.push_back({&names().memory_available, static_cast<double>(*available)});
 }
 
 void HostProbe::pressure(HostSample& sample) const {
@@ -150,9 +152,9 @@ void HostProbe::pressure(HostSample& sample) const {
     if (!text) continue;
     found = true;
     if (const auto some = pressureTotal(*text, "some"))
-      sample.values.push_back({&names_->waiting[i], static_cast<double>(*some) / 1e6});
+      sample.values.push_back({&names().waiting[i], static_cast<double>(*some) / 1e6});
     if (const auto full = pressureTotal(*text, "full"))
-      sample.values.push_back({&names_->stalled[i], static_cast<double>(*full) / 1e6});
+      sample.values.push_back({&names().stalled[i], static_cast<double>(*full) / 1e6});
   }
   if (!found) sample.missing.push_back("pressure: the kernel was built or booted without it");
 }
@@ -185,9 +187,9 @@ void HostProbe::capacity(HostSample& sample, const Machine& found) const {
   out.memory_bytes = memory - std::min(memory, options_.reserve_memory_bytes);
   out.origin =
       cpus_from == memory_from ? cpus_from : "cpus: " + cpus_from + ", memory: " + memory_from;
-  if (out.cpus > 0) sample.values.push_back({&names_->capacity_cpus, out.cpus});
+  if (out.cpus > 0) sample.values.push_back({&names().capacity_cpus, out.cpus});
   if (out.memory_bytes > 0)
-    sample.values.push_back({&names_->capacity_memory, static_cast<double>(out.memory_bytes)});
+    sample.values.push_back({&names().capacity_memory, static_cast<double>(out.memory_bytes)});
 }
 
 }  // namespace virtseer::collect

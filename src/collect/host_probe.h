@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collect/stream_writer.h"
@@ -34,34 +34,30 @@ struct HostSample {
 /// Reads what belongs to this host: the whole machine, or the control group that the configuration
 /// names. Every source is probed at each look.
 ///
-/// | series | machine | control group |
-/// |---|---|---|
-/// | host_cpu_seconds_total{mode} | user, nice, system, idle, iowait, irq, softirq, steal of
-/// /proc/stat; guest time is in user | mode="used" alone: a group has no idle time | |
-/// host_memory_used_bytes | MemTotal - MemAvailable | usage less inactive file pages | |
-/// host_memory_available_bytes | MemAvailable | limit - used, at most MemAvailable | |
-/// host_pressure_waiting_seconds_total{resource} | `some` of /proc/pressure/* | of the group's
-/// *.pressure | | host_pressure_stalled_seconds_total{resource} | `full` of the same | likewise |
-/// | host_load1 | /proc/loadavg | absent |
-/// | host_capacity_cpus, host_capacity_memory_bytes | what is left for VMs: see capacity below | |
+/// The series, of the machine / of a control group:
+/// - host_cpu_seconds_total{mode}: user, nice, system, idle, iowait, irq, softirq, steal of
+///   /proc/stat (guest time is in user) / mode="used" alone, since a group has no idle time
+/// - host_memory_used_bytes: MemTotal - MemAvailable / usage less inactive file pages
+/// - host_memory_available_bytes: MemAvailable / limit - used, at most MemAvailable
+/// - host_pressure_waiting_seconds_total{resource}: `some` of /proc/pressure / of its *.pressure
+/// - host_pressure_stalled_seconds_total{resource}: `full` of the same
+/// - host_load1: /proc/loadavg / absent
+/// - host_capacity_cpus, host_capacity_memory_bytes: what there is for VMs, see below
 ///
 /// Used CPU is therefore the sum over all modes but idle, iowait and steal, in both cases.
 ///
-/// Capacity: configuration over control group over machine, each never more than the machine has
-/// where that is known, less the reserve, never below zero. CPU and memory are decided apart;
-/// `origin` names both where they differ: "configuration", "cgroup /PATH", "machine", or "cpus:
-/// ..., memory: ...".
+/// Capacity: configuration over control group over machine, less the reserve, never below zero. CPU
+/// and memory are decided apart; `origin` names both where they differ: "configuration",
+/// "cgroup /PATH", "machine", or "cpus: ..., memory: ...".
 ///
 /// Immutable; sample() may run on any thread and blocks as long as reading some small files takes.
 class HostProbe {
  public:
-  explicit HostProbe(HostProbeOptions options);
-  ~HostProbe();
+  explicit HostProbe(HostProbeOptions options) : options_(std::move(options)) {}
 
   HostSample sample() const;
 
  private:
-  struct Names;
   struct Machine;
   Machine machine() const;
   void cpuTime(HostSample& sample) const;
@@ -70,7 +66,6 @@ class HostProbe {
   void capacity(HostSample& sample, const Machine& machine) const;
 
   const HostProbeOptions options_;
-  const std::unique_ptr<const Names> names_;
 };
 
 }  // namespace virtseer::collect

@@ -115,6 +115,9 @@ std::optional<Event> VmWatch::lifecycle(const Notice& notice, Timestamp now) {
       known_[*notice.vm] = {vm.name, VmState::crashed};
       return vmEvent(vm, *notice.vm, Severity::error, "vm.crashed", "crashed", notice.reason, now);
     }
+    if (notice.detail == "suspended" && notice.reason == "ioerror")
+      return vmEvent(vm, *notice.vm, Severity::error, "vm.paused", "was paused by an I/O error",
+                     notice.reason, now);
     return vmEvent(vm, *notice.vm, transition.severity, std::string(transition.kind),
                    std::string(transition.what), notice.reason, now);
   }
