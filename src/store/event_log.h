@@ -13,10 +13,10 @@ namespace virtseer::store {
 
 /// Which events are asked for; all bounds are optional.
 struct EventQuery {
-  std::optional<Timestamp> from, to;  ///< from <= time < to
-  std::optional<Uuid> entity;
-  std::optional<Severity> at_least;
-  std::string kind_prefix;               ///< e.g. "vm." ; empty: all
+  std::optional<Timestamp> from = std::nullopt, to = std::nullopt;  ///< from <= time < to
+  std::optional<Uuid> entity = std::nullopt;
+  std::optional<Severity> at_least = std::nullopt;
+  std::string kind_prefix = {};          ///< e.g. "vm." ; empty: all
   std::uint64_t before_id = UINT64_MAX;  ///< for pages: only ids below
   std::size_t limit = 100;
 };

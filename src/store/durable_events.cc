@@ -1,0 +1,158 @@
+#include "store/durable_events.h"
+
+#include <algorithm>
+#include <deque>
+#include <mutex>
+
+#include "base/text.h"
+#include "store/keys.h"
+
+namespace virtseer::store {
+namespace {
+
+/// Each start goes on at a multiple of this, more than can be unwritten at once: a number that was
+/// given to an event which a crash took is never given to another one.
+constexpr std::uint64_t kIdStride = 1u << 14;
+static_assert(kIdStride > kMaxUnwrittenEvents);
+
+std::string cut(std::string text) {
+  if (text.size() <= kMaxEventText) return text;
+  std::size_t end = kMaxEventText;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
+using Shared = std::shared_ptr<const Event>;
+
+/// What the loop's thread and the jobs share.
+struct Waiting {
+  std::mutex mutex;
+  std::deque<Shared> events;  // by id
+};
+
+Result<void> writeWaiting(Database& database, Waiting& waiting) {
+  std::vector<Shared> batch;
+  {
+    const std::lock_guard lock(waiting.mutex);
+    batch.assign(waiting.events.begin(), waiting.events.end());
+  }
+  if (batch.empty()) return {};
+  std::vector<Change> changes;
+  changes.reserve(batch.size());
+  for (const Shared& event : batch) {
+    changes.push_back({Family::events, eventKey(event->id), eventValue(*event)});
+  }
+  if (auto written = database.write(changes, true); !written) return written;
+  const std::lock_guard lock(waiting.mutex);
+  while (!waiting.events.empty() && waiting.events.front()->id <= batch.back()->id) {
+    waiting.events.pop_front();
+  }
+  return {};
+}
+
+Result<std::vector<Event>> find(const Database& database, const std::vector<Shared>& waiting,
+                                const EventQuery& query) {
+  std::vector<Event> found;
+  for (auto event = waiting.rbegin(); event != waiting.rend(); ++event) {
+    if (found.size() >= query.limit) return found;
+    if ((*event)->id < query.before_id && matches(**event, query)) found.push_back(**event);
+  }
+  // Those that waited when the query was made may have been written since: they are not taken
+  // twice.
+  std::uint64_t before = query.before_id;
+  if (!waiting.empty()) before = std::min(before, waiting.front()->id);
+  if (before == 0) return found;
+  const auto cursor = database.cursor(Family::events);
+  cursor->seekForPrev(eventKey(before - 1));
+  for (; cursor->valid() && found.size() < query.limit; cursor->prev()) {
+    const auto id = parseEventKey(cursor->key());
+    if (!id) continue;
+    auto event = parseEventValue(*id, cursor->value());
+    if (event && matches(*event, query)) found.push_back(std::move(*event));
+  }
+  if (auto status = cursor->status(); !status) return fail(status.error());
+  return found;
+}
+
+class DurableEvents final : public EventLog {
+ public:
+  DurableEvents(std::shared_ptr<Database> database, std::uint64_t next_id)
+      : database_(std::move(database)), next_id_(next_id) {}
+
+  std::uint64_t append(Event event) override {
+    const std::lock_guard lock(waiting_->mutex);
+    auto& events = waiting_->events;
+    if (events.size() >= kMaxUnwrittenEvents) {
+      events.pop_front();
+      ++dropped_;
+    }
+    last_time_ = event.time;
+    event.id = next_id_++;
+    events.push_back(std::make_shared<const Event>(bounded(std::move(event))));
+    return events.back()->id;
+  }
+
+  std::function<Result<void>()> writer() override {
+    if (dropped_ > 0) {
+      const std::uint64_t dropped = std::exchange(dropped_, 0);
+      append(
+          {.id = 0,
+           .time = last_time_,
+           .severity = Severity::warning,
+           .kind = "store.events_dropped",
+           .entity = std::nullopt,
+           .message = std::to_string(dropped) + " events were lost while they could not be written",
+           .fields = {{"count", std::to_string(dropped)}}});
+    }
+    const std::lock_guard lock(waiting_->mutex);
+    if (waiting_->events.empty()) return {};
+    return [database = database_, waiting = waiting_] { return writeWaiting(*database, *waiting); };
+  }
+
+  std::function<Result<std::vector<Event>>()> finder(EventQuery query) const override {
+    const std::lock_guard lock(waiting_->mutex);
+    std::vector<Shared> waiting(waiting_->events.begin(), waiting_->events.end());
+    return [database = database_, waiting = std::move(waiting), query = std::move(query)] {
+      return find(*database, waiting, query);
+    };
+  }
+
+ private:
+  std::shared_ptr<Database> database_;
+  std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
+  std::uint64_t next_id_;
+  std::uint64_t dropped_ = 0;
+  Timestamp last_time_;
+};
+
+}  // namespace
+
+bool matches(const Event& event, const EventQuery& query) {
+  return (!query.from || event.time >= *query.from) && (!query.to || event.time < *query.to) &&
+         (!query.entity || event.entity == query.entity) &&
+         (!query.at_least || event.severity >= *query.at_least) &&
+         event.kind.starts_with(query.kind_prefix);
+}
+
+Event bounded(Event event) {
+  event.kind = cut(std::move(event.kind));
+  event.message = cut(std::move(event.message));
+  while (event.fields.size() > kMaxEventFields) event.fields.erase(std::prev(event.fields.end()));
+  for (auto& [key, value] : event.fields) value = cut(std::move(value));
+  return event;
+}
+
+Result<std::unique_ptr<EventLog>> openEvents(std::shared_ptr<Database> database) {
+  const auto cursor = database->cursor(Family::events);
+  std::uint64_t next = 1;
+  cursor->toLast();
+  if (cursor->valid()) {
+    const auto last = parseEventKey(cursor->key());
+    if (last) next = (*last / kIdStride + 1) * kIdStride;
+  }
+  if (auto status = cursor->status(); !status) return fail(status.error());
+  return std::make_unique<DurableEvents>(std::move(database), next);
+}
+
+}  // namespace virtseer::store
