@@ -7,9 +7,9 @@
 
 namespace virtseer::platform {
 
-/// Ends libvirt's objects on a thread of its own: closing a connection or a stream asks the daemon,
-/// which may be slow or hung, so neither the loop nor the event thread may do it. One job after the
-/// other; a hung daemon's jobs end when the connection's keepalive gives up. Any thread.
+/// Ends libvirt's objects on threads of its own: closing a connection or a stream asks the daemon,
+/// which may be slow or hung, so neither the loop nor the event thread may do it. A few at a time,
+/// since a job on a hung connection ends only when its keepalive gives up. Any thread.
 class Closer {
  public:
   Closer();
@@ -19,6 +19,7 @@ class Closer {
   Closer& operator=(const Closer&) = delete;
 
   static constexpr Millis kPatience{2000};
+  static constexpr std::size_t kMaxThreads = 8;
 
   struct Core;
   /// For objects that may outlive the closer: close() runs the job at once if the closer is gone.

@@ -32,32 +32,26 @@ void closeNow(virConnectPtr connection, const std::vector<int>& callbacks, bool 
 
 }  // namespace
 
-std::uint64_t CloseHub::add(std::function<void(const std::string&)> listener) {
+void CloseHub::add(std::function<void(const std::string&)> listener) {
   std::unique_lock lock(mutex_);
   if (!why_) {
-    listeners_.emplace(++last_, std::move(listener));
-    return last_;
+    listeners_.push_back(std::move(listener));
+    return;
   }
   const auto why = *why_;
   lock.unlock();
   listener(why);
-  return 0;
-}
-
-void CloseHub::remove(std::uint64_t id) {
-  const std::lock_guard lock(mutex_);
-  listeners_.erase(id);
 }
 
 void CloseHub::closed(std::string why) noexcept {
-  std::map<std::uint64_t, std::function<void(const std::string&)>> listeners;
+  std::vector<std::function<void(const std::string&)>> listeners;
   {
     const std::lock_guard lock(mutex_);
     if (why_) return;
     why_ = why;
     listeners.swap(listeners_);
   }
-  for (const auto& [id, listener] : listeners) listener(why);
+  for (const auto& listener : listeners) listener(why);
 }
 
 Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri, Access access,

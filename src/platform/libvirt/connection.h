@@ -3,7 +3,6 @@
 #include <libvirt/libvirt.h>
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,15 +22,13 @@ namespace virtseer::platform {
 class CloseHub {
  public:
   /// Called once on the event thread, with the reason; at once, on this thread, if it is too late.
-  std::uint64_t add(std::function<void(const std::string& why)> listener);
-  void remove(std::uint64_t id);
+  void add(std::function<void(const std::string& why)> listener);
   void closed(std::string why) noexcept;
 
  private:
   std::mutex mutex_;
   std::optional<std::string> why_;
-  std::uint64_t last_ = 0;
-  std::map<std::uint64_t, std::function<void(const std::string&)>> listeners_;
+  std::vector<std::function<void(const std::string&)>> listeners_;
 };
 
 /// One libvirt connection. Made on a pool's thread, used by many; the last reference may be dropped

@@ -4,6 +4,9 @@
 #include <libvirt/virterror.h>
 #include <pthread.h>
 
+#include <csignal>
+#include <mutex>
+
 #include "base/log.h"
 
 namespace virtseer::platform {
@@ -17,7 +20,12 @@ constexpr int kLastTurns = 8;
 /// libvirt prints every error to standard error unless told otherwise; each is returned as well.
 void ignoreError(void*, virErrorPtr) noexcept {}
 
+/// The timer is there to end a turn that waits for events.
+void onTimer(int, void*) noexcept {}
+
 bool prepareLibvirt() {
+  // libvirt writes to sockets whose other end may just have closed.
+  std::signal(SIGPIPE, SIG_IGN);
   virSetErrorFunc(nullptr, ignoreError);
   return virInitialize() == 0 && virEventRegisterDefaultImpl() == 0;
 }
@@ -40,7 +48,7 @@ std::shared_ptr<EventThread> EventThread::shared() {
 }
 
 EventThread::EventThread() : tick_(nowTicks()) {
-  timer_ = virEventAddTimeout(kTurnMs, &EventThread::onTimer, this, nullptr);
+  timer_ = virEventAddTimeout(kTurnMs, onTimer, nullptr, nullptr);
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "libvirt-events");
     while (!stopping_) turn();
@@ -60,34 +68,11 @@ std::chrono::steady_clock::time_point EventThread::tick() const {
   return std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(tick_.load()));
 }
 
-void EventThread::post(std::function<void()> task) {
-  {
-    const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
-  }
-  virEventUpdateTimeout(timer_, 0);
-}
-
-void EventThread::onTimer(int timer, void* self) noexcept {
-  auto& thread = *static_cast<EventThread*>(self);
-  if (!thread.stopping_) virEventUpdateTimeout(timer, kTurnMs);
-  thread.runTasks();
-}
-
 void EventThread::turn() noexcept {
   // It fails when nothing is registered to wait for; the timer always is, so a failure is a fault
   // of poll() itself and must not become a busy loop.
   if (virEventRunDefaultImpl() < 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   tick_ = nowTicks();
-}
-
-void EventThread::runTasks() noexcept {
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::lock_guard lock(mutex_);
-    tasks.swap(tasks_);
-  }
-  for (const auto& task : tasks) task();
 }
 
 }  // namespace virtseer::platform

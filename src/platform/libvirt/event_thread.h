@@ -2,11 +2,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
-#include <vector>
 
 namespace virtseer::platform {
 
@@ -26,19 +23,12 @@ class EventThread {
   /// When the loop last turned; it turns at least once per second. Any thread.
   std::chrono::steady_clock::time_point tick() const;
 
-  /// Runs `task` on the event thread, which it must not block. Any thread.
-  void post(std::function<void()> task);
-
  private:
-  static void onTimer(int timer, void* self) noexcept;
   void turn() noexcept;
-  void runTasks() noexcept;
 
   std::atomic<std::chrono::steady_clock::rep> tick_;
   std::atomic<bool> stopping_ = false;
   int timer_ = -1;
-  std::mutex mutex_;
-  std::vector<std::function<void()>> tasks_;
   std::thread thread_;
 };
 

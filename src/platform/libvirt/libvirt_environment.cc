@@ -31,14 +31,15 @@ LibvirtEnvironment::LibvirtEnvironment(asio::any_io_executor loop, LibvirtOption
       sink_(std::make_shared<NoticeSink>(gate_)),
       facts_(std::make_shared<FactsCache>()),
       reader_(std::make_shared<StatisticsReader>()),
-      session_lane_(loop, "virt-session", 1, Connection::Access::read_only),
+      sessions_(loop, "virt-session", {1, 4, 2}),
       reading_(loop, "virt-reading", 2, Connection::Access::read_only),
-      channels_(loop, "virt-channels", 2, Connection::Access::full),
+      channels_(loop, "virt-channels", {2, 4096, 4}),
+      writers_(loop, "virt-writers", {2, 4096, 16}),
       actions_(loop, "virt-actions", 1, Connection::Access::full),
       session_ended_(loop, asio::steady_timer::time_point::max()) {
   status_.uri = options_.uri;
   status_.error = "not connected yet";
-  for (Lane* lane : {&reading_, &channels_, &actions_}) renew(*lane);
+  for (Lane* lane : {&reading_, &actions_}) renew(*lane);
   sink_->setReceiver(
       {[this](std::uint64_t session, const Notice& notice) { receive(session, notice); },
        [this](std::uint64_t session, std::string why) { onClosed(session, std::move(why)); }});
@@ -81,8 +82,8 @@ asio::awaitable<Result<LibvirtEnvironment::Session>> LibvirtEnvironment::connect
     const bool notices = subscribe(**connection, number, sink);
     return Session{number, *connection, probeCapabilities(**connection, notices)};
   };
-  co_return co_await session_lane_.pool.run("connect to " + options_.uri, options_.call_deadline,
-                                            std::move(job));
+  co_return co_await sessions_.run("connect to " + options_.uri, options_.call_deadline,
+                                   std::move(job));
 }
 
 asio::awaitable<void> LibvirtEnvironment::run() {
@@ -125,7 +126,7 @@ asio::awaitable<void> LibvirtEnvironment::waitForEnd(std::uint64_t session) {
 
 void LibvirtEnvironment::end(std::string why) {
   session_ = {};
-  for (Lane* lane : {&reading_, &channels_, &actions_}) renew(*lane);
+  for (Lane* lane : {&reading_, &actions_}) renew(*lane);
   status_.connected = false;
   status_.error = why;
   if (receiver_) receiver_({Notice::Kind::disconnected, std::nullopt, "", std::move(why), ""});
@@ -161,8 +162,9 @@ void LibvirtEnvironment::onNotice(std::function<void(const Notice&)> receiver) {
 Environment::Status LibvirtEnvironment::status() const {
   auto out = status_;
   if (!out.connected) out.since.reset();
-  for (const Lane* lane : {&session_lane_, &reading_, &channels_, &actions_}) {
-    const auto counts = lane->pool.counts();
+  for (const BlockingPool* pool :
+       {&sessions_, &reading_.pool, &actions_.pool, &channels_, &writers_}) {
+    const auto counts = pool->counts();
     out.calls_timed_out += counts.abandoned_total;
     out.calls_stuck += counts.abandoned;
   }
@@ -195,14 +197,21 @@ asio::awaitable<Result<HostFacts>> LibvirtEnvironment::hostFacts() {
 
 asio::awaitable<Result<std::unique_ptr<Channel>>> LibvirtEnvironment::openChannel(
     Uuid vm, std::string name) {
+  const auto what = "channel of VM " + vm.text();
+  if (!status_.connected) co_return fail(Code::unreachable, what + ": " + status_.error);
   auto inbox = std::make_shared<Inbox>(loop_);
-  auto job = [vm, name, gate = gate_,
-              inbox = std::weak_ptr(inbox)](const std::shared_ptr<Connection>& connection) {
-    return openNativeChannel(connection, vm, name, gate, inbox);
+  auto job = [vm, name, uri = options_.uri, events = events_, closer = closer_.core(), gate = gate_,
+              inbox = std::weak_ptr(inbox)]() -> Result<std::shared_ptr<ChannelHandle>> {
+    auto connection = Connection::open(uri, Connection::Access::full, events, closer);
+    if (!connection) return fail(connection.error());
+    auto native = NativeChannel::open(std::move(*connection), vm, name, gate, inbox);
+    if (!native) return fail(native.error());
+    return std::make_shared<ChannelHandle>(std::move(*native));
   };
-  auto handle = co_await call(&channels_, "channel of VM " + vm.text(), std::move(job));
+  auto handle = co_await channels_.run(what, options_.call_deadline, std::move(job));
   if (!handle) co_return fail(handle.error());
-  co_return std::make_unique<LibvirtChannel>(std::move(*handle), std::move(inbox));
+  co_return std::make_unique<LibvirtChannel>(std::move(*handle), std::move(inbox), writers_,
+                                             options_.call_deadline);
 }
 
 asio::awaitable<Result<void>> LibvirtEnvironment::setBalloonPeriod(Uuid vm,

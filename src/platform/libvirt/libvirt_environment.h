@@ -70,9 +70,10 @@ class LibvirtEnvironment final : public Environment {
   const std::shared_ptr<FactsCache> facts_;
   const std::shared_ptr<StatisticsReader> reader_;
   Closer closer_;
-  Lane session_lane_;
+  BlockingPool sessions_;
   Lane reading_;
-  Lane channels_;
+  BlockingPool channels_;  ///< opening them
+  BlockingPool writers_;   ///< writing to guests that may not read
   Lane actions_;
 
   Session session_;
