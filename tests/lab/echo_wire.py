@@ -67,7 +67,11 @@ def unsigned_items(body, count):
     return found
 
 
-def nonce_of(greeting):
-    """The nonce in the bytes of a greeting frame."""
-    assert struct.unpack(">I", greeting[:4])[0] == MAGIC and greeting[4] == GREETING
-    return unsigned_items(greeting[13:], 2)[1]
+def nonce_of(data):
+    """The nonce of the greeting in these bytes, None while it is not whole; what comes before it is stepped over."""
+    place = data.find(struct.pack(">IB", MAGIC, GREETING))
+    if place < 0 or len(data) < place + 13:
+        return None
+    length = struct.unpack(">I", data[place + 5:place + 9])[0]
+    body = data[place + 13:place + 13 + length]
+    return unsigned_items(body, 2)[1] if len(body) == length else None

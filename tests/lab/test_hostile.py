@@ -46,11 +46,11 @@ class Liar:
         connection, _ = self.listener.accept()
         connection.settimeout(SETTLE)
         greeting = b""
-        while len(greeting) < 13 or len(greeting) < 13 + struct.unpack(">I", greeting[5:9])[0]:
+        while (nonce := echo_wire.nonce_of(greeting)) is None:
             data = connection.recv(4096)
             assert data, "closed before a greeting"
             greeting += data
-        return connection, echo_wire.nonce_of(greeting)
+        return connection, nonce
 
     def agent(self):
         return self.daemon.agent(self.name)
@@ -168,7 +168,7 @@ def test_names_that_are_no_names_are_refused(liar):
 def test_a_hostile_guest_does_not_disturb_others(liar, guest):
     guest("A", "bystander")
     connection, nonce = liar.session()
-    send(connection, echo_wire.hello(nonce, epoch=7) + random.Random(2).randbytes(1 << 20))
+    send(connection, echo_wire.hello(nonce, epoch=7) + random.Random(2).randbytes(4 << 20))
     assert closed_by_the_daemon(connection)
     liar.daemon.wait_echo("bystander", more=5)
     assert liar.daemon.agent("bystander")["faults"] == 0
