@@ -2,7 +2,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "collect/agent_link.h"
 
@@ -112,7 +111,11 @@ asio::awaitable<void> AgentLinks::send(LinkPtr link, ConnectionPtr connection) {
     boost::system::error_code ignored;
     co_await connection->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     if (connection->ended) break;
-    if (connection->session.tick(clock_.mono())) greet(*link);
+    if (const auto again = connection->session.tick(clock_.mono())) {
+      link->view.reason = again->reason;
+      lost(*link, again->reason);
+      greet(*link);
+    }
   }
 }
 
@@ -192,7 +195,8 @@ void AgentLinks::count(Link& link, const EchoCounters& before) {
   link.view.faults += now.faults - before.faults;
 }
 
-/// Called before each pause: says so once the agent was away for longer than a migration takes.
+/// Called when a link ended, and again while the agent stays away: says so once that took longer
+/// than a migration does.
 void AgentLinks::lost(Link& link, const std::string& reason) {
   const auto now = clock_.mono();
   if (link.view.state == AgentLink::State::connected) {

@@ -177,6 +177,26 @@ TEST_CASE("an agent that stays away for ten seconds is reported lost once, and f
   CHECK(bench.count("agent.lost") == 1);
 }
 
+TEST_CASE(
+    "an agent that falls silent on an open channel is greeted again and reported lost in the end") {
+  Bench bench;
+  {
+    FakeAgent agent(bench.port(), 7);
+    bench.setVms({runningVm(kVm, "web")});
+    REQUIRE(bench.until([&] { return bench.taken() == 1; }));
+  }
+  bench.clock.advance(Millis(11'000));
+  bench.commit();  // its acknowledgement wakes the sender, whose timer knows real time only
+  REQUIRE(bench.untilState(AgentLink::State::connecting));
+  CHECK(bench.links.view(kVm).reason == "the agent has been silent for too long");
+  CHECK(bench.count("agent.lost") == 0);
+  CHECK(bench.environment.count("openChannel") == 1);
+
+  FakeAgent restarted(bench.port(), 8);
+  REQUIRE(bench.untilState(AgentLink::State::connected));
+  CHECK(bench.count("agent.restarted") == 1);
+}
+
 TEST_CASE("a VM that stops loses its link, and gets it back when it runs again") {
   Bench bench;
   FakeAgent agent(bench.port(), 7);
