@@ -91,7 +91,7 @@ struct Service::Parts {
                .rows_per_chunk = config.store.rows_per_chunk,
                .max_unwritten_bytes = config.store.max_unwritten_bytes,
                .cache_bytes = config.store.cache_bytes},
-              config.store.sync,
+              {.sync = config.store.sync},
               {.gathered = [this] { links.commitTaken(); },
                .written = [this] { links.committed(); },
                .swapped = [this] { storeSwapped(); },

@@ -25,10 +25,10 @@ asio::awaitable<void> pause(asio::steady_timer& timer, Millis span) {
 }  // namespace
 
 StoreKeeper::StoreKeeper(asio::any_io_executor loop, const Clock& clock,
-                         store::StoreOptions options, Millis sync, Callbacks callbacks)
+                         store::StoreOptions options, Times times, Callbacks callbacks)
     : clock_(clock),
       options_(std::move(options)),
-      sync_(sync),
+      times_(times),
       callbacks_(std::move(callbacks)),
       // A write that hangs (a dead disk) must not be overtaken by another: one thread, none in
       // reserve.
@@ -70,21 +70,21 @@ asio::awaitable<void> StoreKeeper::run() {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   while (!stopping_) {
     if (!on_disk_) {
-      co_await pause(wake_, kRetry);
+      co_await pause(wake_, times_.retry);
       co_await open();
     } else if (!dirty_) {
-      co_await pause(wake_, sync_);
+      co_await pause(wake_, times_.sync);
     }
-    if (dirty_ && !stopping_) co_await pause(wake_, kGather);
+    if (dirty_ && !stopping_) co_await pause(wake_, times_.gather);
     const auto now = clock_.mono();
-    const bool sync = stopping_ || now - synced_ >= sync_;
+    const bool sync = stopping_ || now - synced_ >= times_.sync;
     const auto outcome = co_await writeOnce(sync);
     if (outcome) {
       if (sync) synced_ = now;
       if (now - measured_ >= kMeasure) co_await measure();
     } else if (!stopping_) {
       dirty_ = true;  // keeps touched() from ending the pause
-      co_await pause(wake_, kRetry);
+      co_await pause(wake_, times_.retry);
     }
   }
   co_await writeOnce(true);
@@ -139,9 +139,8 @@ asio::awaitable<void> StoreKeeper::measure() {
 }
 
 void StoreKeeper::failed(const Error& error) {
-  const std::string problem =
-      "storing does not work: " + error.message +
-      "; the latest values are served from memory, it is tried again every 5 s";
+  const std::string problem = "storing does not work: " + error.message +
+                              "; the latest values are served from memory, it is tried again";
   if (problem == problem_) return;
   problem_ = problem;
   callbacks_.event({.time = clock_.wall(),

@@ -32,8 +32,14 @@ class StoreKeeper {
     std::function<void(Event)> event;
   };
 
+  struct Times {
+    Millis sync{1000};   ///< the journal is synced to the disk this often
+    Millis gather{50};   ///< rows of this long are written together
+    Millis retry{5000};  ///< after a failed write or open
+  };
+
   StoreKeeper(boost::asio::any_io_executor loop, const Clock& clock, store::StoreOptions options,
-              Millis sync, Callbacks callbacks);
+              Times times, Callbacks callbacks);
 
   /// Tries to open the store once. May take as long as replaying a journal takes.
   boost::asio::awaitable<void> open();
@@ -65,8 +71,6 @@ class StoreKeeper {
   void close();
 
  private:
-  static constexpr Millis kGather{50};   ///< rows of this long are written together
-  static constexpr Millis kRetry{5000};  ///< after a failed write or open
   static constexpr Millis kReadDeadline{30000};
   /// A write is never overtaken by the next one, so it has no deadline; `problem()` says when it
   /// hangs.
@@ -84,7 +88,7 @@ class StoreKeeper {
 
   const Clock& clock_;
   const store::StoreOptions options_;
-  const Millis sync_;
+  const Times times_;
   Callbacks callbacks_;
   BlockingPool writer_;
   BlockingPool readers_;

@@ -24,6 +24,13 @@ std::unique_ptr<store::Store> filled() {
   return store;
 }
 
+api::SeriesQuery wanted(std::string metric, Labels labels = {}) {
+  api::SeriesQuery query;
+  query.metric = std::move(metric);
+  query.labels = std::move(labels);
+  return query;
+}
+
 api::SeriesAnswer ask(store::Store& store, api::SeriesQuery query) {
   query.from = query.from == Timestamp{} ? kStart : query.from;
   query.to = kStart + Millis(100'000);
@@ -35,30 +42,33 @@ api::SeriesAnswer ask(store::Store& store, api::SeriesQuery query) {
 
 TEST_CASE("a metric gives all its series, a label chooses one") {
   const auto store = filled();
-  CHECK(ask(*store, {.metric = "guest_disk_read_bytes_total"}).series.size() == 2);
-  const auto one =
-      ask(*store, {.metric = "guest_disk_read_bytes_total", .labels = {{"device", "vdb"}}});
+  CHECK(ask(*store, wanted("guest_disk_read_bytes_total")).series.size() == 2);
+  const auto one = ask(*store, wanted("guest_disk_read_bytes_total", {{"device", "vdb"}}));
   REQUIRE(one.series.size() == 1);
   CHECK(one.series[0].points.size() == 100);
   CHECK(one.series[0].points.back().value == 20.0 * 99);
-  CHECK(ask(*store, {.metric = "guest_disk_read"}).series.empty());
-  CHECK(ask(*store, {.metric = "guest_load1", .source = Source::libvirt}).series.empty());
+  CHECK(ask(*store, wanted("guest_disk_read")).series.empty());
+  auto outside = wanted("guest_load1");
+  outside.source = Source::libvirt;
+  CHECK(ask(*store, outside).series.empty());
 }
 
 TEST_CASE("a rate knows what was before the window") {
   const auto store = filled();
-  const auto out = ask(*store, {.metric = "guest_disk_read_bytes_total",
-                                .labels = {{"device", "vda"}},
-                                .from = kStart + Millis(50'000),
-                                .step = Millis(10'000),
-                                .aggregation = Aggregation::rate});
+  auto query = wanted("guest_disk_read_bytes_total", {{"device", "vda"}});
+  query.from = kStart + Millis(50'000);
+  query.step = Millis(10'000);
+  query.aggregation = Aggregation::rate;
+  const auto out = ask(*store, query);
   REQUIRE(out.series.at(0).points.size() == 5);
   for (const auto& point : out.series[0].points) CHECK(point.value == Approx(10));
 }
 
 TEST_CASE("an answer stops at its limit and says so") {
   const auto store = filled();
-  const auto out = ask(*store, {.metric = "guest_disk_read_bytes_total", .limit = 150});
+  auto query = wanted("guest_disk_read_bytes_total");
+  query.limit = 150;
+  const auto out = ask(*store, query);
   CHECK(out.truncated);
   REQUIRE(out.series.size() == 2);
   CHECK(out.series[0].points.size() == 100);
