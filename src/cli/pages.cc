@@ -20,7 +20,7 @@ class Page {
     constexpr std::size_t kValueColumn = 18;
     const std::size_t used = displayWidth(name) + 2;
     out_ += fmt::format("  {}{}{}\n", name,
-                        std::string(used < kValueColumn ? kValueColumn - used : 1, ' '), value);
+                        std::string(used + 2 < kValueColumn ? kValueColumn - used : 2, ' '), value);
   }
   void item(std::string_view text) { out_ += fmt::format("  - {}\n", text); }
   std::string take() { return std::move(out_); }
