@@ -87,8 +87,6 @@ int Agent::run() {
   }
 }
 
-/// The port is watched for changes alone (edge-triggered): while no host reads, it would report its
-/// end without pause.
 Agent::Waken Agent::wait(std::int64_t until_ms) {
   epoll_event events[4];
   const std::int64_t left = std::clamp<std::int64_t>(until_ms - monoMs(), 0, 60'000);
@@ -122,9 +120,18 @@ void Agent::openPort(std::int64_t now) {
     return;
   }
   last_port_error_.clear();
-  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = port_.fd()}};
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, port_.fd(), &event) < 0)
+  wants_room_ = false;
+  if (!watchPort(EPOLL_CTL_ADD))
     std::fprintf(stderr, "virtseer-agent: the port cannot be waited for\n");
+}
+
+/// The port is watched for changes alone (edge-triggered): while no host reads, it would report its
+/// end without pause. Room for writing is asked for only where it lacked. To change a watch also
+/// has it tell anew what is there already.
+bool Agent::watchPort(int how) {
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = port_.fd()}};
+  if (wants_room_) event.events |= EPOLLOUT;
+  return ::epoll_ctl(epoll_.get(), how, port_.fd(), &event) == 0;
 }
 
 void Agent::readPort() {
@@ -134,19 +141,21 @@ void Agent::readPort() {
     session_.receive(bytes);
     obey();
   }
-  // The watch tells of changes only, so that what is left must be announced again.
-  epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.fd = port_.fd()}};
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, port_.fd(), &event);
+  watchPort(EPOLL_CTL_MOD);  // to be told again of what is left
 }
 
 void Agent::writePort(std::int64_t now) {
-  while (true) {
+  bool full = false;
+  while (!full) {
     const std::string_view bytes = session_.pending(now);
-    if (bytes.empty()) return;
+    if (bytes.empty()) break;
     const std::size_t taken = port_.write(bytes);
-    if (taken == 0) return;
     session_.sent(taken);
+    full = taken == 0;
   }
+  if (full == wants_room_ || !port_.isOpen()) return;
+  wants_room_ = full;
+  watchPort(EPOLL_CTL_MOD);
 }
 
 void Agent::obey() {
@@ -173,13 +182,14 @@ void Agent::tick(std::int64_t now) {
 }
 
 void Agent::sample(std::int64_t now) {
+  readPort();
+  session_.takeFresh();  // a greeting that came just now gets what follows
   // A late round does not shift the ones behind it; one out of turn begins a new interval.
   next_echo_ms_ = now < next_echo_ms_
                       ? now + interval_ms_
                       : std::max(next_echo_ms_ + interval_ms_, now + interval_ms_ / 2);
   const auto values = sampler_.read(session_.columns());
   session_.push(now, values);
-  readPort();
   writePort(now);
 }
 

@@ -37,6 +37,7 @@ class Agent {
   Waken wait(std::int64_t until_ms);
   bool handleSignals();
   void openPort(std::int64_t now);
+  bool watchPort(int how);
   void readPort();
   void writePort(std::int64_t now);
   void obey();
@@ -52,6 +53,7 @@ class Agent {
   LoadRunner load_;
   DiskTicks disk_ticks_;
   Port port_;
+  bool wants_room_ = false;  ///< the port took no more when last written to
   Descriptor epoll_;
   Descriptor signals_;
   std::string last_port_error_;
