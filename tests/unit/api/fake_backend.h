@@ -1,8 +1,10 @@
 #pragma once
 
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 
@@ -37,6 +39,7 @@ class FakeBackend final : public Backend {
   bool throws = false;
   bool hangs = false;  ///< series() does not return until it is cancelled
   bool hang_ended = false;
+  std::function<void()> release;  ///< lets the series() that hangs go on
 
   std::optional<SeriesQuery> asked_series;
   std::string asked_entity;
@@ -74,7 +77,10 @@ class FakeBackend final : public Backend {
       } mark{&hang_ended};
       boost::asio::steady_timer never(co_await boost::asio::this_coro::executor);
       never.expires_at(std::chrono::steady_clock::time_point::max());
-      co_await never.async_wait(boost::asio::use_awaitable);
+      release = [this, &never] { hangs = false, never.cancel(); };
+      boost::system::error_code ignored;
+      while (hangs)
+        co_await never.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
     }
     if (fails) co_return fail(failure);
     co_return answer;

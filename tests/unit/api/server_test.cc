@@ -325,7 +325,24 @@ TEST_CASE("over TCP, loopback may read, the token may all, foreign names nothing
   CHECK(nameless.reply().status == 400);
 }
 
-TEST_CASE("stopping ends idle connections at once and lets a running request end") {
+TEST_CASE("stopping lets a request that runs end, and then ends its connection") {
+  auto backend = FakeBackend::filled();
+  backend.hangs = true;
+  Running running(backend);
+  auto client = running.local();
+  client.send("GET " + kVm + "/series?metric=m HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(running.soon([](const ServerCounts& counts) { return counts.requests == 1; }));
+  auto stopped = running.beginStop(Millis(60'000));
+  running.onLoop([&] { return running.backend.release(), 0; });
+  CHECK_THROWS(running.local());
+  const auto got = client.reply();
+  CHECK(got.status == 200);
+  CHECK(got.header("Connection") == "close");
+  CHECK(client.ended());
+  stopped.get();
+}
+
+TEST_CASE("stopping ends idle connections at once and takes the socket away") {
   auto backend = FakeBackend::filled();
   Running running(backend);
   auto idle = running.local();
