@@ -2,13 +2,18 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <atomic>
+#include <mutex>
 #include <vector>
+
+#include "store/files.h"
 
 namespace virtseer::store {
 namespace {
@@ -44,80 +49,12 @@ Result<void> resultOf(const rocksdb::Status& status) {
   return fail(errorOf(status));
 }
 
-class RocksCursor final : public Cursor {
+/// RocksDB's own log file is written on the disk that may be full, and Debian's build ends the
+/// program at the first line after one that failed. What matters comes back as a status.
+class SilentLogger final : public rocksdb::Logger {
  public:
-  explicit RocksCursor(rocksdb::Iterator* iterator) : iterator_(iterator) {}
-  void seek(std::string_view key) override { iterator_->Seek(slice(key)); }
-  void seekForPrev(std::string_view key) override { iterator_->SeekForPrev(slice(key)); }
-  void toLast() override { iterator_->SeekToLast(); }
-  void next() override { iterator_->Next(); }
-  void prev() override { iterator_->Prev(); }
-  bool valid() const override { return iterator_->Valid(); }
-  std::string_view key() const override { return view(iterator_->key()); }
-  std::string_view value() const override { return view(iterator_->value()); }
-  Result<void> status() const override { return resultOf(iterator_->status()); }
-
- private:
-  std::unique_ptr<rocksdb::Iterator> iterator_;
-};
-
-class RocksDatabase final : public Database {
- public:
-  RocksDatabase(rocksdb::DB* db, std::vector<rocksdb::ColumnFamilyHandle*> handles,
-                std::filesystem::path directory)
-      : db_(db), handles_(std::move(handles)), directory_(std::move(directory)) {}
-  ~RocksDatabase() override {
-    for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
-    db_->Close();
-  }
-
-  Result<void> write(std::span<const Change> changes, bool sync) override {
-    if (broken_.exchange(false)) {
-      if (const auto status = db_->Resume(); !status.ok()) {
-        broken_ = true;
-        return resultOf(status);
-      }
-    }
-    rocksdb::WriteBatch batch;
-    for (const Change& change : changes) {
-      auto* family = handles_[static_cast<std::size_t>(change.family)];
-      if (change.value) {
-        batch.Put(family, slice(change.key), slice(*change.value));
-      } else {
-        batch.Delete(family, slice(change.key));
-      }
-    }
-    rocksdb::WriteOptions options;
-    options.sync = sync;
-    const auto status = db_->Write(options, &batch);
-    if (!status.ok()) broken_ = true;
-    return resultOf(status);
-  }
-
-  std::unique_ptr<Cursor> cursor(Family family) const override {
-    rocksdb::ReadOptions options;
-    // Chunks carry checksums of their own, by groups of columns: a reader of one column does not
-    // pay for the others.
-    options.verify_checksums = family != Family::chunks;
-    return std::make_unique<RocksCursor>(
-        db_->NewIterator(options, handles_[static_cast<std::size_t>(family)]));
-  }
-
-  std::uint64_t diskBytes() const override {
-    std::uint64_t bytes = 0;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_, ignored)) {
-      const auto size = entry.file_size(ignored);
-      if (!ignored) bytes += size;
-    }
-    return bytes;
-  }
-
- private:
-  std::unique_ptr<rocksdb::DB> db_;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // the known families first, in their order
-  std::filesystem::path directory_;
-  std::atomic<bool> broken_ = false;
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
 };
 
 rocksdb::DBOptions databaseOptions() {
@@ -131,9 +68,7 @@ rocksdb::DBOptions databaseOptions() {
   options.max_total_wal_size = 32u << 20;
   options.manifest_preallocation_size = 64u << 10;
   options.max_manifest_file_size = 4u << 20;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 1u << 20;
+  options.info_log = std::make_shared<SilentLogger>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
@@ -161,6 +96,179 @@ rocksdb::ColumnFamilyOptions familyOptions(std::string_view family,
   return options;
 }
 
+/// An open RocksDB, closed when the last of its users lets go.
+struct Opened {
+  Opened() = default;
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+  ~Opened() {
+    if (!db) return;
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    db->Close();
+  }
+  rocksdb::ColumnFamilyHandle* handle(Family family) const {
+    return handles[static_cast<std::size_t>(family)];
+  }
+
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;  // the known families first, in their order
+};
+
+Result<std::shared_ptr<const Opened>> open(const std::filesystem::path& directory,
+                                           std::size_t cache_bytes) {
+  const auto options = databaseOptions();
+  std::vector<std::string> names;
+  std::error_code ignored;
+  if (std::filesystem::exists(directory / "CURRENT", ignored)) {
+    const auto listed = rocksdb::DB::ListColumnFamilies(options, directory.string(), &names);
+    if (listed.IsPathNotFound()) return fail(Code::corrupt, errorOf(listed).message);
+    if (!listed.ok()) return fail(errorOf(listed));
+  }
+  const auto cache = rocksdb::NewLRUCache(cache_bytes, 2);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const char* name : kNames) families.emplace_back(name, familyOptions(name, cache));
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, familyOptions("default", cache));
+  for (const std::string& name : names) {
+    // Families of a later version are opened too, since RocksDB wants all, and left alone.
+    const auto known = [&](const auto& family) { return family.name == name; };
+    if (std::ranges::none_of(families, known)) {
+      families.emplace_back(name, familyOptions(name, cache));
+    }
+  }
+  auto opened = std::make_shared<Opened>();
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::Open(options, directory.string(), families, &opened->handles, &db);
+  if (status.IsPathNotFound()) return fail(Code::corrupt, errorOf(status).message);
+  if (!status.ok()) return fail(errorOf(status));
+  opened->db.reset(db);
+  return opened;
+}
+
+class RocksCursor final : public Cursor {
+ public:
+  RocksCursor(std::shared_ptr<const Opened> opened, rocksdb::Iterator* iterator)
+      : opened_(std::move(opened)), iterator_(iterator) {}
+  void seek(std::string_view key) override { iterator_->Seek(slice(key)); }
+  void seekForPrev(std::string_view key) override { iterator_->SeekForPrev(slice(key)); }
+  void toLast() override { iterator_->SeekToLast(); }
+  void next() override { iterator_->Next(); }
+  void prev() override { iterator_->Prev(); }
+  bool valid() const override { return iterator_->Valid(); }
+  std::string_view key() const override { return view(iterator_->key()); }
+  std::string_view value() const override { return view(iterator_->value()); }
+  Result<void> status() const override { return resultOf(iterator_->status()); }
+
+ private:
+  std::shared_ptr<const Opened> opened_;
+  std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+/// What is read while the database could not be opened again: nothing, and why.
+class ClosedCursor final : public Cursor {
+ public:
+  explicit ClosedCursor(Error why) : why_(std::move(why)) {}
+  void seek(std::string_view) override {}
+  void seekForPrev(std::string_view) override {}
+  void toLast() override {}
+  void next() override {}
+  void prev() override {}
+  bool valid() const override { return false; }
+  std::string_view key() const override { return {}; }
+  std::string_view value() const override { return {}; }
+  Result<void> status() const override { return fail(why_); }
+
+ private:
+  Error why_;
+};
+
+class RocksDatabase final : public Database {
+ public:
+  RocksDatabase(std::shared_ptr<const Opened> opened, std::filesystem::path directory,
+                std::size_t cache_bytes)
+      : opened_(std::move(opened)), directory_(std::move(directory)), cache_bytes_(cache_bytes) {}
+
+  Result<void> write(std::span<const Change> changes, bool sync) override {
+    const std::lock_guard one_writer(writing_);
+    if (broken_) {
+      if (auto again = reopen(); !again) return again;
+    }
+    const auto opened = current();
+    rocksdb::WriteBatch batch;
+    for (const Change& change : changes) {
+      if (change.value) {
+        batch.Put(opened->handle(change.family), slice(change.key), slice(*change.value));
+      } else {
+        batch.Delete(opened->handle(change.family), slice(change.key));
+      }
+    }
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    const auto result = resultOf(opened->db->Write(options, &batch));
+    if (!result) broken_ = result.error();
+    return result;
+  }
+
+  std::unique_ptr<Cursor> cursor(Family family) const override {
+    auto opened = current();
+    if (!opened) return std::make_unique<ClosedCursor>(Error{Code::busy, "database: is closed"});
+    rocksdb::ReadOptions options;
+    // Chunks carry checksums of their own, by groups of columns: a reader of one column does not
+    // pay for the others.
+    options.verify_checksums = family != Family::chunks;
+    auto* iterator = opened->db->NewIterator(options, opened->handle(family));
+    return std::make_unique<RocksCursor>(std::move(opened), iterator);
+  }
+
+  std::uint64_t diskBytes() const override { return fileBytes(""); }
+
+ private:
+  std::shared_ptr<const Opened> current() const {
+    const std::lock_guard lock(mutex_);
+    return opened_;
+  }
+
+  /// Bytes of the files with this extension; of all, if it is empty.
+  std::uint64_t fileBytes(std::string_view extension) const {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(directory_, error), end; !error && at != end;
+         at.increment(error)) {
+      std::error_code gone;
+      const auto size = at->file_size(gone);
+      if (!gone && (extension.empty() || at->path().extension() == extension)) bytes += size;
+    }
+    return bytes;
+  }
+
+  /// RocksDB 7 does not get over a failed write of its log (and Debian's build ends the program
+  /// when it is written again): the database is closed and opened again, once there is room for it.
+  Result<void> reopen() {
+    const auto room = directory_ / "probe";
+    ::unlink(room.c_str());
+    auto probed = reserveFile(room, fileBytes(".log") + kSpareBytes);
+    ::unlink(room.c_str());
+    if (!probed) return probed;
+    const std::lock_guard lock(mutex_);
+    if (opened_.use_count() > 1) return fail(*broken_);
+    opened_.reset();
+    auto again = open(directory_, cache_bytes_);
+    if (!again) return fail(again.error());
+    opened_ = std::move(*again);
+    broken_.reset();
+    return {};
+  }
+
+  static constexpr std::uint64_t kSpareBytes = 1u << 20;
+
+  std::mutex writing_;
+  std::optional<Error> broken_;  // the failure after which it has to be opened again
+  mutable std::mutex mutex_;     // of what follows
+  std::shared_ptr<const Opened> opened_;
+  std::filesystem::path directory_;
+  std::size_t cache_bytes_;
+};
+
 /// A database that lost the file which names its parts would be begun anew over the old parts.
 bool lostItsRoot(const std::filesystem::path& directory) {
   std::error_code ignored;
@@ -178,31 +286,9 @@ Result<std::shared_ptr<Database>> openDatabase(const std::filesystem::path& dire
   if (lostItsRoot(directory)) {
     return fail(Code::corrupt, "database: tables are there, but the file CURRENT is missing");
   }
-  const auto options = databaseOptions();
-  std::vector<std::string> names;
-  std::error_code ignored;
-  if (std::filesystem::exists(directory / "CURRENT", ignored)) {
-    const auto listed = rocksdb::DB::ListColumnFamilies(options, directory.string(), &names);
-    if (listed.IsPathNotFound()) return fail(Code::corrupt, errorOf(listed).message);
-    if (!listed.ok()) return fail(errorOf(listed));
-  }
-  const auto cache = rocksdb::NewLRUCache(cache_bytes, 2);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const char* name : kNames) families.emplace_back(name, familyOptions(name, cache));
-  families.emplace_back(rocksdb::kDefaultColumnFamilyName, familyOptions("default", cache));
-  for (const std::string& name : names) {
-    // Families of a later version are opened too, since RocksDB wants all, and left alone.
-    const auto known = [&](const auto& family) { return family.name == name; };
-    if (std::find_if(families.begin(), families.end(), known) == families.end()) {
-      families.emplace_back(name, familyOptions(name, cache));
-    }
-  }
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(options, directory.string(), families, &handles, &db);
-  if (status.IsPathNotFound()) return fail(Code::corrupt, errorOf(status).message);
-  if (!status.ok()) return fail(errorOf(status));
-  return std::make_shared<RocksDatabase>(db, std::move(handles), directory);
+  auto opened = open(directory, cache_bytes);
+  if (!opened) return fail(opened.error());
+  return std::make_shared<RocksDatabase>(std::move(*opened), directory, cache_bytes);
 }
 
 }  // namespace virtseer::store

@@ -56,7 +56,7 @@ class Database {
   virtual ~Database() = default;
 
   /// Applies all changes or none. `sync`: they are on the disk when this returns. After a failure
-  /// every further write tries to bring the database back to writing first.
+  /// every further write first opens the database again, which has to wait for its cursors to go.
   virtual Result<void> write(std::span<const Change> changes, bool sync) = 0;
 
   virtual std::unique_ptr<Cursor> cursor(Family family) const = 0;

@@ -29,7 +29,35 @@ using Shared = std::shared_ptr<const Event>;
 struct Waiting {
   std::mutex mutex;
   std::deque<Shared> events;  // by id
+  std::uint64_t next_id = 1;
+  std::uint64_t dropped = 0;  // since an event told of it
+  Timestamp last_time;
 };
+
+/// The mutex must be held.
+std::uint64_t add(Waiting& waiting, Event event) {
+  if (waiting.events.size() >= kMaxUnwrittenEvents) {
+    waiting.events.pop_front();
+    ++waiting.dropped;
+  }
+  event.id = waiting.next_id++;
+  waiting.last_time = event.time;
+  waiting.events.push_back(std::make_shared<const Event>(bounded(std::move(event))));
+  return waiting.events.back()->id;
+}
+
+/// Once events can be written again, one says how many could not.
+void tellDropped(Waiting& waiting) {
+  if (waiting.dropped == 0) return;
+  const std::string count = std::to_string(std::exchange(waiting.dropped, 0));
+  add(waiting, {.id = 0,
+                .time = waiting.last_time,
+                .severity = Severity::warning,
+                .kind = "store.events_dropped",
+                .entity = std::nullopt,
+                .message = count + " events were lost while they could not be written",
+                .fields = {{"count", count}}});
+}
 
 Result<void> writeWaiting(Database& database, Waiting& waiting) {
   std::vector<Shared> batch;
@@ -48,6 +76,7 @@ Result<void> writeWaiting(Database& database, Waiting& waiting) {
   while (!waiting.events.empty() && waiting.events.front()->id <= batch.back()->id) {
     waiting.events.pop_front();
   }
+  tellDropped(waiting);
   return {};
 }
 
@@ -78,33 +107,16 @@ Result<std::vector<Event>> find(const Database& database, const std::vector<Shar
 class DurableEvents final : public EventLog {
  public:
   DurableEvents(std::shared_ptr<Database> database, std::uint64_t next_id)
-      : database_(std::move(database)), next_id_(next_id) {}
+      : database_(std::move(database)) {
+    waiting_->next_id = next_id;
+  }
 
   std::uint64_t append(Event event) override {
     const std::lock_guard lock(waiting_->mutex);
-    auto& events = waiting_->events;
-    if (events.size() >= kMaxUnwrittenEvents) {
-      events.pop_front();
-      ++dropped_;
-    }
-    last_time_ = event.time;
-    event.id = next_id_++;
-    events.push_back(std::make_shared<const Event>(bounded(std::move(event))));
-    return events.back()->id;
+    return add(*waiting_, std::move(event));
   }
 
   std::function<Result<void>()> writer() override {
-    if (dropped_ > 0) {
-      const std::uint64_t dropped = std::exchange(dropped_, 0);
-      append(
-          {.id = 0,
-           .time = last_time_,
-           .severity = Severity::warning,
-           .kind = "store.events_dropped",
-           .entity = std::nullopt,
-           .message = std::to_string(dropped) + " events were lost while they could not be written",
-           .fields = {{"count", std::to_string(dropped)}}});
-    }
     const std::lock_guard lock(waiting_->mutex);
     if (waiting_->events.empty()) return {};
     return [database = database_, waiting = waiting_] { return writeWaiting(*database, *waiting); };
@@ -121,9 +133,6 @@ class DurableEvents final : public EventLog {
  private:
   std::shared_ptr<Database> database_;
   std::shared_ptr<Waiting> waiting_ = std::make_shared<Waiting>();
-  std::uint64_t next_id_;
-  std::uint64_t dropped_ = 0;
-  Timestamp last_time_;
 };
 
 }  // namespace

@@ -92,6 +92,14 @@ Result<void> writeNewFile(const std::filesystem::path& path, std::string_view by
   return {};
 }
 
+Result<void> reserveFile(const std::filesystem::path& path, std::uint64_t bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+  if (!file.open()) return fail(systemError(path.string(), errno));
+  const int error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
+  if (error != 0) return fail(systemError(path.string(), error));
+  return {};
+}
+
 Result<void> syncDirectory(const std::filesystem::path& directory) {
   const Descriptor handle(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!handle.open() || ::fsync(handle.get()) != 0) {

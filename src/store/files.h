@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ Result<std::string> readFile(const std::filesystem::path& path, std::size_t most
 
 /// Writes all of `bytes` to a new file, which must not exist, and syncs it.
 Result<void> writeNewFile(const std::filesystem::path& path, std::string_view bytes);
+
+/// Makes a new file of `bytes` bytes whose room on the disk is certain.
+Result<void> reserveFile(const std::filesystem::path& path, std::uint64_t bytes);
 
 /// Writes all or says why not; what was written of it then stays.
 Result<void> writeAll(int fd, std::string_view bytes, std::string_view what);
