@@ -32,12 +32,11 @@ class Stream final : public NativeChannel {
 
   /// Once, before anybody else has it.
   Result<void> listen() {
-    auto self = std::make_unique<std::shared_ptr<Stream>>(shared());
     constexpr int events =
         VIR_STREAM_EVENT_READABLE | VIR_STREAM_EVENT_HANGUP | VIR_STREAM_EVENT_ERROR;
-    if (virStreamEventAddCallback(stream_.get(), events, onEvent, self.get(), freeSelf) < 0)
+    if (virStreamEventAddCallback(stream_.get(), events, onEvent, this, nullptr) < 0)
       return std::unexpected(lastError("listen to the channel", connection_->get()));
-    self.release();  // libvirt frees it
+    kept_for_callback_ = shared();
     hub_->add([weak = std::weak_ptr(shared())](const std::string& why) {
       if (const auto channel = weak.lock()) channel->fail({Code::unreachable, why});
     });
@@ -106,8 +105,7 @@ class Stream final : public NativeChannel {
   std::shared_ptr<Stream> shared() { return std::static_pointer_cast<Stream>(shared_from_this()); }
 
   static void onEvent(virStreamPtr, int events, void* opaque) noexcept {
-    // A copy: removing the callback frees the original.
-    const auto self = *static_cast<std::shared_ptr<Stream>*>(opaque);
+    auto* const self = static_cast<Stream*>(opaque);
     Result<void> received;
     {
       const std::lock_guard lock(self->mutex_);
@@ -117,10 +115,6 @@ class Stream final : public NativeChannel {
     if (received && (events & (VIR_STREAM_EVENT_HANGUP | VIR_STREAM_EVENT_ERROR)))
       received = std::unexpected(Error{Code::unreachable, "the guest's end is gone"});
     if (!received) self->fail(received.error());
-  }
-
-  static void freeSelf(void* opaque) noexcept {
-    delete static_cast<std::shared_ptr<Stream>*>(opaque);
   }
 
   /// On the event thread, with the mutex held, so that the closer does not free the stream
@@ -163,11 +157,15 @@ class Stream final : public NativeChannel {
     virStreamEventRemoveCallback(stream_.get());
     virStreamAbort(stream_.get());
     stream_.reset();
+    connection_->events()->release(std::move(kept_for_callback_));
     connection_.reset();
   }
 
   std::shared_ptr<Connection> connection_;
   StreamPtr stream_;
+  /// The callback may run until the event thread's next turn after it was removed; libvirt's remote
+  /// driver never calls the function that is to free its argument (remoteStreamCallbackFree).
+  std::shared_ptr<Stream> kept_for_callback_;
   const std::shared_ptr<Closer::Core> closer_ = connection_->closer();
   const std::shared_ptr<CloseHub> hub_ = connection_->hub();
   const std::shared_ptr<LoopGate> gate_;

@@ -16,12 +16,8 @@ constexpr std::string_view kCloseReasons[] = {
 
 void onClose(virConnectPtr, int reason, void* opaque) noexcept {
   const auto known = reason >= 0 && static_cast<std::size_t>(reason) < std::size(kCloseReasons);
-  (*static_cast<std::shared_ptr<CloseHub>*>(opaque))
-      ->closed(std::string(known ? kCloseReasons[reason] : "the connection ended"));
-}
-
-void freeHub(void* opaque) noexcept {
-  delete static_cast<std::shared_ptr<CloseHub>*>(opaque);
+  static_cast<CloseHub*>(opaque)->closed(
+      std::string(known ? kCloseReasons[reason] : "the connection ended"));
 }
 
 void closeNow(virConnectPtr connection, const std::vector<int>& callbacks, bool listens) {
@@ -70,10 +66,9 @@ Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri, Acc
 Connection::Connection(virConnectPtr connection, std::shared_ptr<EventThread> events,
                        std::shared_ptr<Closer::Core> closer)
     : connection_(connection), events_(std::move(events)), closer_(std::move(closer)) {
-  auto hub = std::make_unique<std::shared_ptr<CloseHub>>(hub_);
-  // Drivers without a peer have nothing to tell.
-  listens_ = virConnectRegisterCloseCallback(connection_, onClose, hub.get(), freeHub) == 0;
-  if (listens_) hub.release();  // libvirt frees it
+  // Drivers without a peer have nothing to tell, and never free what they were given: see
+  // ~Connection().
+  listens_ = virConnectRegisterCloseCallback(connection_, onClose, hub_.get(), nullptr) == 0;
 }
 
 Connection::~Connection() {

@@ -5,7 +5,6 @@
 #include <pthread.h>
 
 #include <csignal>
-#include <mutex>
 
 #include "base/log.h"
 
@@ -19,9 +18,6 @@ constexpr int kLastTurns = 8;
 
 /// libvirt prints every error to standard error unless told otherwise; each is returned as well.
 void ignoreError(void*, virErrorPtr) noexcept {}
-
-/// The timer is there to end a turn that waits for events.
-void onTimer(int, void*) noexcept {}
 
 bool prepareLibvirt() {
   // libvirt writes to sockets whose other end may just have closed.
@@ -48,7 +44,7 @@ std::shared_ptr<EventThread> EventThread::shared() {
 }
 
 EventThread::EventThread() : tick_(nowTicks()) {
-  timer_ = virEventAddTimeout(kTurnMs, onTimer, nullptr, nullptr);
+  timer_ = virEventAddTimeout(kTurnMs, &EventThread::onTimer, this, nullptr);
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "libvirt-events");
     while (!stopping_) turn();
@@ -66,6 +62,22 @@ EventThread::~EventThread() {
 
 std::chrono::steady_clock::time_point EventThread::tick() const {
   return std::chrono::steady_clock::time_point(std::chrono::steady_clock::duration(tick_.load()));
+}
+
+void EventThread::release(std::shared_ptr<void> object) {
+  {
+    const std::lock_guard lock(mutex_);
+    released_.push_back(std::move(object));
+  }
+  virEventUpdateTimeout(timer_, 0);
+}
+
+void EventThread::onTimer(int timer, void* self) noexcept {
+  auto& thread = *static_cast<EventThread*>(self);
+  if (!thread.stopping_) virEventUpdateTimeout(timer, kTurnMs);
+  std::vector<std::shared_ptr<void>> released;  // dropped after the lock
+  const std::lock_guard lock(thread.mutex_);
+  released.swap(thread.released_);
 }
 
 void EventThread::turn() noexcept {

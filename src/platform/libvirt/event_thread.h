@@ -3,7 +3,9 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 namespace virtseer::platform {
 
@@ -23,12 +25,18 @@ class EventThread {
   /// When the loop last turned; it turns at least once per second. Any thread.
   std::chrono::steady_clock::time_point tick() const;
 
+  /// Drops `object` on the event thread, after the callback that may run there now. Any thread.
+  void release(std::shared_ptr<void> object);
+
  private:
+  static void onTimer(int timer, void* self) noexcept;
   void turn() noexcept;
 
   std::atomic<std::chrono::steady_clock::rep> tick_;
   std::atomic<bool> stopping_ = false;
   int timer_ = -1;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<void>> released_;
   std::thread thread_;
 };
 
