@@ -96,9 +96,12 @@ void cpuWork(Ramp ramp, double cores, std::atomic<std::uint64_t>& units) {
   const double before = secondsOf(CLOCK_THREAD_CPUTIME_ID);
   Pace pace(ramp, cores, 0.2);
   volatile std::uint64_t result = 1;
+  std::uint64_t random = 0x9E3779B97F4A7C15 ^ static_cast<std::uint64_t>(::getpid());
   for (double t = 0; t < ramp.duration_seconds; t = now()) {
     if (pace.owed(t, secondsOf(CLOCK_THREAD_CPUTIME_ID) - before) <= 0) {
-      pauseMs(10);
+      // Many kernels take samples of who runs, a few milliseconds apart: bursts that are short
+      // or regular would be seen too often or too seldom.
+      pauseMs(20 + static_cast<long>(nextRandom(random) % 60));
       continue;
     }
     result = workUnit(result);
