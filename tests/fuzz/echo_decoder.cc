@@ -49,7 +49,7 @@ void readStream(std::string_view stream, std::size_t piece) {
 /// The fuzzer cannot guess sums: the input as the body of a right frame reaches the session's
 /// orders.
 void obey(std::uint8_t type, std::string_view body) {
-  agent::Session session({.ring_bytes = 4096});
+  agent::Session session({.epoch = 1, .version = "1", .role = "lab", .ring_bytes = 4096});
   std::string frame;
   echo::appendFrame(frame, static_cast<echo::FrameType>(type),
                     [&](std::string& out) { out.append(body); });
