@@ -23,7 +23,8 @@ Result<void> DurableCommit::write(bool sync) {
   if (auto done = writeJournal(sync); !done) return done;
   journaled = true;
   if (auto done = writeDatabase(sync); !done) return done;
-  return releaseSegments();
+  releaseSegments();
+  return {};
 }
 
 Result<void> DurableCommit::writeJournal(bool sync) {
@@ -95,12 +96,11 @@ Result<void> DurableCommit::writeDatabase(bool sync) {
   return flush(sync || chunks);
 }
 
-Result<void> DurableCommit::releaseSegments() {
+/// A segment that cannot be removed stays for the next commit: what was to be written is written.
+void DurableCommit::releaseSegments() {
   for (const std::uint64_t number : release) {
-    if (auto removed = journal_->remove(number); !removed) return removed;
-    released.push_back(number);
+    if (journal_->remove(number)) released.push_back(number);
   }
-  return {};
 }
 
 }  // namespace virtseer::store

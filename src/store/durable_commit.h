@@ -41,7 +41,7 @@ class DurableCommit final : public Commit {
  private:
   Result<void> writeJournal(bool sync);
   Result<void> writeDatabase(bool sync);
-  Result<void> releaseSegments();
+  void releaseSegments();
 
   std::shared_ptr<Journal> journal_;
   std::shared_ptr<Database> database_;
