@@ -36,6 +36,7 @@ def traces():
     links = set(os.listdir("/sys/class/net"))
     folders = {path for path in ("/etc/virtseer", "/run/virtseer", "/var/lib/virtseer", "/etc/libvirt", "/run/libvirt",
                                  "/tmp/virtseer-lab-other", "/tmp/virtseer-lab-other.lock") if os.path.exists(path)}
+    folders.update(str(path) for path in pathlib.Path("/var/lock").glob("LCK..*"))
     return {"namespaces": namespaces, "mounts": mounts, "loops": loops, "groups": groups, "links": links,
             "folders": folders}
 

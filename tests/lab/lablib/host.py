@@ -23,6 +23,7 @@ BINDS = {
     "lib": "/var/lib/libvirt",
     "log": "/var/log/libvirt",
     "cache": "/var/cache/libvirt",
+    "lock": os.path.realpath("/var/lock"),  # libvirt's locks on channels name a process, which is another one next door
     "virtseer-etc": "/etc/virtseer",
     "virtseer-run": "/run/virtseer",
     "virtseer-lib": "/var/lib/virtseer",

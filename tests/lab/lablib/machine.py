@@ -167,6 +167,9 @@ def _write(path, text):
         file.write(str(text))
 
 
+PRECEDENCE = 20  # of a host's CPU shares over the machine's other work: contention in the lab is the lab's own
+
+
 class Group:
     """A control group of the same name in every hierarchy, with its CPUs and memory."""
 
@@ -191,8 +194,10 @@ class Group:
                 _write(folder / "cpuset.cpus", cpus or (parent / "cpuset.cpus").read_text())
                 _write(folder / "cpuset.mems", (parent / "cpuset.mems").read_text())
                 _write(folder / "cgroup.clone_children", 1)
-            if "cpu" in names and quota:
-                _write(folder / "cpu.cfs_quota_us", int(quota * 100000))
+            if "cpu" in names:
+                _write(folder / "cpu.shares", 1024 * PRECEDENCE)
+                if quota:
+                    _write(folder / "cpu.cfs_quota_us", int(quota * 100000))
             if "memory" in names:
                 _write(folder / "memory.limit_in_bytes", memory)
 
@@ -202,7 +207,7 @@ class Group:
             with contextlib.suppress(OSError):
                 _write(root / "cgroup.subtree_control", f"+{controller}")
         (folder / "init").mkdir(exist_ok=True)  # processes live in a leaf, so that VMs may get groups
-        limits = {"cpuset.cpus": cpus, "memory.max": memory,
+        limits = {"cpuset.cpus": cpus, "memory.max": memory, "cpu.weight": 100 * PRECEDENCE,
                   "cpu.max": f"{int(quota * 100000)} 100000" if quota else None}
         for file, value in limits.items():
             if value and (folder / file).exists():
