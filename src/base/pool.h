@@ -59,16 +59,20 @@ class BlockingPool {
       boost::asio::steady_timer done;  // its expiry is the deadline, its cancellation the result
       std::optional<R> result;
     };
-    auto call = std::make_shared<Call>(loop_);
+    // The coroutine alone owns the timer: a thread that is stuck may outlive the loop.
+    const auto call = std::make_shared<Call>(loop_);
+    const std::weak_ptr<Call> waiting = call;
     call->done.expires_after(deadline);
     // The callable is owned by `slot` until it runs, so that nothing of it is destroyed on the loop
     // while a thread still uses it.
     auto slot = std::make_shared<Job>(std::move(job));
-    const auto ticket = submit([slot, call, what]() -> std::function<void()> {
+    const auto ticket = submit([slot, waiting, what]() -> std::function<void()> {
       auto result = std::make_shared<R>(guarded<R>(*slot, what));
-      return [call, result] {
-        call->result = std::move(*result);
-        call->done.cancel();
+      return [waiting, result] {
+        const auto caller = waiting.lock();
+        if (!caller) return;
+        caller->result = std::move(*result);
+        caller->done.cancel();
       };
     });
     if (!ticket) co_return fail(ticket.error().in(what));
