@@ -22,6 +22,7 @@ std::string streamValue() {
 Result<void> DurableCommit::write(bool sync) {
   if (auto done = writeJournal(sync); !done) return done;
   journaled = true;
+  synced = sync;
   if (auto done = writeDatabase(sync); !done) return done;
   releaseSegments();
   return {};
@@ -66,9 +67,9 @@ Result<void> DurableCommit::writeDatabase(bool sync) {
     bytes += key.size() + value.size();
     changes.push_back({family, std::move(key), std::move(value)});
   };
-  const auto flush = [&](bool synced) -> Result<void> {
+  const auto flush = [&](bool now) -> Result<void> {
     if (changes.empty()) return {};
-    auto written = database_->write(changes, synced);
+    auto written = database_->write(changes, now);
     changes.clear();
     bytes = 0;
     return written;

@@ -35,6 +35,7 @@ class DurableCommit final : public Commit {
   std::vector<CommitPart> parts;
   std::vector<std::uint64_t> release;   ///< segments to remove
   bool journaled = false;               ///< names and rows are in the journal
+  bool synced = false;                  ///< and on the disk
   std::uint64_t segment = 0;            ///< in which one
   std::vector<std::uint64_t> released;  ///< those that were removed
 

@@ -31,6 +31,7 @@ struct Waiting {
   std::deque<Shared> events;  // by id
   std::uint64_t next_id = 1;
   std::uint64_t dropped = 0;  // since an event told of it
+  std::uint64_t dropped_in_all = 0;
   Timestamp last_time;
 };
 
@@ -39,6 +40,7 @@ std::uint64_t add(Waiting& waiting, Event event) {
   if (waiting.events.size() >= kMaxUnwrittenEvents) {
     waiting.events.pop_front();
     ++waiting.dropped;
+    ++waiting.dropped_in_all;
   }
   event.id = waiting.next_id++;
   waiting.last_time = event.time;
@@ -128,6 +130,11 @@ class DurableEvents final : public EventLog {
     return [database = database_, waiting = std::move(waiting), query = std::move(query)] {
       return find(*database, waiting, query);
     };
+  }
+
+  std::uint64_t dropped() const override {
+    const std::lock_guard lock(waiting_->mutex);
+    return waiting_->dropped_in_all;
   }
 
  private:

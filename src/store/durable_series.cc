@@ -182,7 +182,7 @@ std::unique_ptr<Commit> DurableSeries::takeCommit(Timestamp close_idle) {
     const std::uint64_t needed = std::min(oldestNeeded(), *segments_.rbegin());
     release.assign(segments_.begin(), segments_.lower_bound(needed));
   }
-  if (dirty_.empty() && release.empty()) return nullptr;
+  if (dirty_.empty() && release.empty() && !unsynced_) return nullptr;
   auto commit = std::make_unique<DurableCommit>(journal_, database_, now_ms_);
   commit->release = std::move(release);
   commit->parts.reserve(dirty_.size());
@@ -224,6 +224,7 @@ void DurableSeries::settle(std::unique_ptr<Commit> commit, const Result<void>& o
   auto* done = dynamic_cast<DurableCommit*>(commit.get());
   if (done == nullptr) return;
   in_commit_ = false;
+  if (done->journaled) unsynced_ = !done->synced;
   if (done->segment != 0) segments_.insert(done->segment);
   for (const std::uint64_t number : done->released) segments_.erase(number);
   for (const CommitPart& part : done->parts) {

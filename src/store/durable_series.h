@@ -79,6 +79,7 @@ class DurableSeries final : public SeriesStore {
   std::vector<Entry*> dirty_;
   std::set<std::uint64_t> segments_;  // that exist, the newest one being written
   bool in_commit_ = false;
+  bool unsynced_ = false;              // the journal holds rows that may not be on the disk yet
   std::size_t unjournaled_bytes_ = 0;  // of rows that are not in the journal yet
   std::size_t waiting_bytes_ = 0;      // of closed chunks that are not in the database yet
   SeriesCounts counts_;

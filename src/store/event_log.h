@@ -32,6 +32,8 @@ class EventLog {
   virtual std::function<Result<void>()> writer() = 0;
   /// A job that finds events, unwritten ones included, newest first.
   virtual std::function<Result<std::vector<Event>>()> finder(EventQuery query) const = 0;
+  /// Events lost since the start because they could not be written for too long.
+  virtual std::uint64_t dropped() const = 0;
 };
 
 /// Small named values of the daemon itself (known VMs, the host's own identity). Kept in memory

@@ -130,7 +130,10 @@ class MemoryEvents final : public EventLog {
   std::uint64_t append(Event event) override {
     event.id = next_id_++;
     events_.push_back(bounded(std::move(event)));
-    if (events_.size() > kMaxEvents) events_.pop_front();
+    if (events_.size() > kMaxEvents) {
+      events_.pop_front();
+      ++dropped_;
+    }
     changed_ = true;
     return events_.back().id;
   }
@@ -146,9 +149,11 @@ class MemoryEvents final : public EventLog {
     }
     return [found = std::move(found)] { return Result<std::vector<Event>>(found); };
   }
+  std::uint64_t dropped() const override { return dropped_; }
 
  private:
   std::deque<Event> events_;
+  std::uint64_t dropped_ = 0;
   std::uint64_t next_id_ = 1;
   bool changed_ = false;
 };

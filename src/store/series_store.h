@@ -100,7 +100,8 @@ class SeriesStore {
   virtual std::shared_ptr<const StreamView> view(StreamId stream, Timestamp from,
                                                  Timestamp to) const = 0;
 
-  /// What has come since the last commit was taken; null if there is nothing to write. The caller
+  /// What has come since the last commit was taken; null if there is nothing to write, nor to sync
+  /// after commits that were written without. The caller
   /// runs its write() on a pool and hands it back to settle(); only then takes the next one.
   /// `close_idle`: streams whose last row is older are closed into a chunk too.
   virtual std::unique_ptr<Commit> takeCommit(Timestamp close_idle) = 0;

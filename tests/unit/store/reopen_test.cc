@@ -77,6 +77,19 @@ TEST_CASE("store: what was never committed is gone, what was is not") {
   checkRows(openOrFail(scratch.path())->series(), streamOf(1), 10);
 }
 
+TEST_CASE("store: what was written without a sync makes a commit until it is synced") {
+  const ScratchDirectory scratch;
+  const auto store = openOrFail(scratch.path());
+  appendRows(store->series(), streamOf(1), 0, 3);
+  REQUIRE(writeOut(store->series(), false));
+  auto commit = store->series().takeCommit(at(-1));
+  REQUIRE(commit);
+  const auto outcome = commit->write(true);
+  store->series().settle(std::move(commit), outcome);
+  CHECK(outcome);
+  CHECK(store->series().takeCommit(at(-1)) == nullptr);
+}
+
 TEST_CASE("store: the journal shrinks once its rows are in chunks") {
   const ScratchDirectory scratch;
   std::uint64_t before = 0;

@@ -61,13 +61,14 @@ inline Row row(std::int64_t ms, std::vector<Column> columns, std::vector<double>
   return {at(ms), std::move(columns), std::move(values)};
 }
 
-/// Takes, writes and settles commits until there is nothing to write, or one fails.
+/// Takes, writes and settles commits until there is nothing to write, or one fails; without `sync`
+/// one alone, since what is not synced makes another.
 inline Result<void> writeOut(SeriesStore& series, bool sync = true,
                              Timestamp close_idle = Timestamp(Millis(INT64_MIN))) {
   while (auto commit = series.takeCommit(close_idle)) {
     const auto outcome = commit->write(sync);
     series.settle(std::move(commit), outcome);
-    if (!outcome) return outcome;
+    if (!outcome || !sync) return outcome;
   }
   return {};
 }
