@@ -158,7 +158,7 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
 
 void AgentLinks::takeRow(Link& link, const EchoRow& row) {
   const auto fate = link.writer.append(row.time, link.connection->session.columns(), row.values);
-  if (!fate || *fate != RowFate::taken) {
+  if (!fate || *fate != store::Appended::taken) {
     ++link.view.lost;
     return;
   }

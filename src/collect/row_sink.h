@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -9,11 +8,9 @@
 #include "base/result.h"
 #include "model/event.h"
 #include "model/series.h"
+#include "store/series_store.h"
 
 namespace virtseer::collect {
-
-/// What became of a row; the values of store::Appended, in its order.
-enum class RowFate : std::uint8_t { taken, late, overflow };
 
 /// Where rows go. Given by the daemon, so that it can put another store behind it at any time;
 /// whoever writes through a StreamWriter is then told to declare its columns again. Loop thread
@@ -22,7 +19,7 @@ struct RowSink {
   /// As store::SeriesStore::declare().
   std::function<Result<std::vector<Column>>(StreamId, std::span<const SeriesName>)> declare;
   /// As store::SeriesStore::append().
-  std::function<RowFate(StreamId, const Row&)> append;
+  std::function<store::Appended(StreamId, const Row&)> append;
 };
 
 /// A sink into whatever store::SeriesStore& `current()` returns at the time of each call.
@@ -31,9 +28,7 @@ RowSink sinkInto(Current current) {
   return {[current](StreamId stream, std::span<const SeriesName> names) {
             return current().declare(stream, names);
           },
-          [current](StreamId stream, const Row& row) {
-            return static_cast<RowFate>(current().append(stream, row));
-          }};
+          [current](StreamId stream, const Row& row) { return current().append(stream, row); }};
 }
 
 /// Where events go: `id` is left 0, `time` is set. Loop thread only.

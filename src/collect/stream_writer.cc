@@ -77,7 +77,7 @@ void StreamWriter::put(std::optional<Column> column, double value) {
   row_.values.push_back(value);
 }
 
-Result<RowFate> StreamWriter::append(Timestamp time, std::span<const NamedValue> values) {
+Result<store::Appended> StreamWriter::append(Timestamp time, std::span<const NamedValue> values) {
   const auto learnt = learn(values);
   begin(time);
   for (const auto& value : values) {
@@ -88,8 +88,8 @@ Result<RowFate> StreamWriter::append(Timestamp time, std::span<const NamedValue>
   return sink_.append(stream_, row_);
 }
 
-Result<RowFate> StreamWriter::append(Timestamp time, std::span<const SeriesName> catalogue,
-                                     std::span<const double> values) {
+Result<store::Appended> StreamWriter::append(Timestamp time, std::span<const SeriesName> catalogue,
+                                             std::span<const double> values) {
   if (const auto learnt = learn(catalogue); !learnt) return fail(learnt.error());
   begin(time);
   const auto count = std::min(values.size(), by_position_.size());

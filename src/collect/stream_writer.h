@@ -25,13 +25,13 @@ class StreamWriter {
   /// Appends a row of values whose names are told apart by their address. Values for which the
   /// store has no column left are left out and counted; the error is returned only if no value is
   /// left.
-  Result<RowFate> append(Timestamp time, std::span<const NamedValue> values);
+  Result<store::Appended> append(Timestamp time, std::span<const NamedValue> values);
 
   /// Appends a row whose values[i] belongs to catalogue[i]. `catalogue` may only have grown since
   /// the last call, unless redeclare() was called in between. A missing tail of values is
   /// 'missing'.
-  Result<RowFate> append(Timestamp time, std::span<const SeriesName> catalogue,
-                         std::span<const double> values);
+  Result<store::Appended> append(Timestamp time, std::span<const SeriesName> catalogue,
+                                 std::span<const double> values);
 
   /// Forgets all columns: the store behind the sink was swapped, or another catalogue follows.
   void redeclare();

@@ -221,6 +221,7 @@ api::Health DaemonBackend::health() {
     out.echo_faults += agent.faults;
   }
   out.requests_refused = parts_.requests_refused();
+  out.events_dropped = store_.events().dropped();
   out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();
   out.cpu_seconds = processCpuSeconds();
   out.rss_bytes = processRssBytes();

@@ -36,7 +36,9 @@ constexpr std::array kNeeded = {"virtio_ring",
                                 "virtio_mem",
                                 "qemu_fw_cfg",
                                 "inet_diag",
-                                "tcp_diag"};
+                                "tcp_diag",
+                                "button",
+                                "evdev"};
 constexpr std::array kWelcome = {"vsock", "vmw_vsock_virtio_transport_common",
                                  "vmw_vsock_virtio_transport", "vsock_loopback"};
 

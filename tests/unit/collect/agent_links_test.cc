@@ -136,7 +136,7 @@ TEST_CASE("an echo is acknowledged only once it is stored") {
 
 TEST_CASE("a row that the store has no room for is not acknowledged") {
   Bench bench;
-  bench.rows.fate = RowFate::overflow;
+  bench.rows.fate = store::Appended::overflow;
   FakeAgent agent(bench.port(), 7);
   bench.setVms({runningVm(kVm, "web")});
   REQUIRE(bench.until([&] { return bench.links.view(kVm).lost == 1; }));

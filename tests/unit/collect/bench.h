@@ -30,7 +30,7 @@ struct RecordedRows {
   std::map<StreamId, Stream> streams;
   std::size_t declarations = 0;
   std::size_t columns_at_most = 4096;
-  RowFate fate = RowFate::taken;
+  store::Appended fate = store::Appended::taken;
 
   RowSink sink() {
     return {[this](StreamId id, std::span<const SeriesName> names) -> Result<std::vector<Column>> {
@@ -48,7 +48,7 @@ struct RecordedRows {
               return out;
             },
             [this](StreamId id, const Row& row) {
-              if (fate == RowFate::taken) streams[id].rows.push_back(row);
+              if (fate == store::Appended::taken) streams[id].rows.push_back(row);
               return fate;
             }};
   }

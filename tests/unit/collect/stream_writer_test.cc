@@ -17,12 +17,12 @@ TEST_CASE("names are declared once and again after a swap") {
   const auto sink = rows.sink();
   StreamWriter writer(sink, kStream);
   const std::vector<NamedValue> values{{&kA, 1}, {&kB, 2}};
-  REQUIRE(writer.append(kStart, values) == RowFate::taken);
-  REQUIRE(writer.append(kStart + Millis(1), values) == RowFate::taken);
+  REQUIRE(writer.append(kStart, values) == store::Appended::taken);
+  REQUIRE(writer.append(kStart + Millis(1), values) == store::Appended::taken);
   CHECK(rows.declarations == 1);
   rows.streams.clear();
   writer.redeclare();
-  REQUIRE(writer.append(kStart + Millis(2), values) == RowFate::taken);
+  REQUIRE(writer.append(kStart + Millis(2), values) == store::Appended::taken);
   CHECK(rows.declarations == 2);
   CHECK(rows.last(kStream, "b") == 2);
 }
@@ -55,7 +55,7 @@ TEST_CASE("a full stream keeps the columns that fit and counts the values that d
   const std::vector<SeriesName> names{kA, kB, kC};
   SECTION("by catalogue") {
     StreamWriter writer(sink, kStream);
-    REQUIRE(writer.append(kStart, names, std::vector<double>{1, 2, 3}) == RowFate::taken);
+    REQUIRE(writer.append(kStart, names, std::vector<double>{1, 2, 3}) == store::Appended::taken);
     CHECK(rows.rows(kStream).back().values == std::vector<double>{1, 2});
     CHECK(writer.refused() == 1);
   }

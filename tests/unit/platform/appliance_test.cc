@@ -112,6 +112,8 @@ const std::map<std::string, std::string> kDepends{
     {"qemu_fw_cfg", ""},
     {"inet_diag", ""},
     {"tcp_diag", "inet_diag"},
+    {"button", ""},
+    {"evdev", ""},
 };
 
 /// What a kernel package of this test holds.
