@@ -172,7 +172,7 @@ def run_fuzzer(program, root, output, environment, soak):
 
 def run_pytest(kind, root, output, environment, soak):
     report = output / "junit.xml"
-    command = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rA", "--tb=short",
+    command = ["/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfEs", "--tb=short", "--durations=15",
                f"--junitxml={report}", f"--basetemp={output}/tmp", root / "tests" / PYTEST[kind]]
     if kind == "lab":
         environment = dict(environment, VIRTSEER_LAB=environment.get("VIRTSEER_LAB", LAB_STATE))
