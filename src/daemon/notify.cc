@@ -4,7 +4,9 @@
 
 namespace virtseer::daemon {
 
-void notifyManager(const std::string& state) { sd_notify(0, state.c_str()); }
+void notifyManager(const std::string& state) {
+  sd_notify(0, state.c_str());
+}
 
 std::optional<Millis> watchdogInterval() {
   std::uint64_t microseconds = 0;

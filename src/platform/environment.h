@@ -44,12 +44,12 @@ struct HostFacts {
 /// Something that happened in the environment.
 struct Notice {
   enum class Kind : std::uint8_t {
-    connected,     ///< list everything again: notices are not replayed
-    disconnected,  ///< `detail` says why
-    vm_changed,    ///< definition, metadata, devices or tuning
-    vm_lifecycle,  ///< `detail`: defined, undefined, started, suspended, resumed, stopped,
-                   ///< shutdown, pmsuspended, crashed; `reason`: libvirt's reason in words (e.g.
-                   ///< migrated)
+    connected,      ///< list everything again: notices are not replayed
+    disconnected,   ///< `detail` says why
+    vm_changed,     ///< definition, metadata, devices or tuning
+    vm_lifecycle,   ///< `detail`: defined, undefined, started, suspended, resumed, stopped,
+                    ///< shutdown, pmsuspended, crashed; `reason`: libvirt's reason in words (e.g.
+                    ///< migrated)
     job_completed,  ///< `detail`: what ended
     io_error,
     migration_iteration,

@@ -18,9 +18,9 @@ struct LibvirtOptions {
 /// The environment behind a libvirt URI. Does not connect yet: see Environment::run().
 ///
 /// Reading (lists, statistics, host facts, events) uses read-only connections where the driver has
-/// them, channels and actions a full one each, opened at first use. The environment, and the channels
-/// it made, are destroyed on the loop's thread before the loop is; channels first. Destroying it waits
-/// up to two seconds for libvirt's objects to be closed in an orderly way.
+/// them, channels and actions a full one each, opened at first use. The environment, and the
+/// channels it made, are destroyed on the loop's thread before the loop is; channels first.
+/// Destroying it waits up to two seconds for libvirt's objects to be closed in an orderly way.
 std::unique_ptr<Environment> libvirtEnvironment(boost::asio::any_io_executor loop,
                                                 LibvirtOptions options);
 
