@@ -16,7 +16,7 @@
 namespace virtseer::daemon {
 
 /// Keeps a store under the daemon's feet. Opens it; while it does not open, a store in memory
-/// serves the latest values and opening is tried again. Writes what comes in within 50 ms to the
+/// serves the latest values and opening is tried again. Writes what comes in within 20 ms to the
 /// journal and syncs it at the configured interval; a failure is said once, kept as `problem()`,
 /// and tried again until it works. Loop thread only.
 class StoreKeeper {
@@ -34,7 +34,7 @@ class StoreKeeper {
 
   struct Times {
     Millis sync{1000};   ///< the journal is synced to the disk this often
-    Millis gather{50};   ///< rows of this long are written together
+    Millis gather{20};   ///< rows of this long are written together
     Millis retry{5000};  ///< after a failed write or open
   };
 
