@@ -104,6 +104,9 @@ def test_the_load_is_shown_in_vm_series_and_metrics(lab, loaded):
         return now
 
     seen = wait_for(usage, 60, "the view shows the load")
+    here, there = (lab.daemon(letter).get("hosts")["items"][0]["usage"] for letter in "AB")
+    assert here["cpu_cores"] > there["cpu_cores"] + 0.5 * CPU, "a host shows what another one does"
+    assert here["pressure_cpu_ratio"] is not None and here["vms_running"] == 1
     shown = daemon.cli("vm", NAME)
     assert shown.returncode == 0 and NAME in shown.stdout
     listed = daemon.cli("series", NAME, "guest_cpu_seconds_total", "--aggregation", "rate", "--from", "1m")

@@ -72,6 +72,7 @@ retry = "1s"
 
 [host]
 name = "host-{letter}"
+cgroup = "/"
 cpus = {cpus}
 memory = "{memory_mib}MiB"
 interval = "1s"

@@ -158,7 +158,7 @@ def cgroup_mounts():
             kept = [o for o in options.split(",") if o not in ("rw", "ro", "nsdelegate", "memory_recursiveprot")]
             if any(o.startswith("name=") for o in kept):
                 kept.insert(0, "none")
-            found.append((left.split()[4], ",".join(kept), kind))
+            found.append((left.split()[4], ",".join(kept) or "-", kind))
     return found
 
 
