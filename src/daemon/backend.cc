@@ -213,13 +213,11 @@ api::Health DaemonBackend::health() {
   out.series = counts.series;
   out.journal_bytes = counts.journal_bytes;
   out.disk_bytes = store_.disk_bytes();
-  for (const auto& [uuid, vm] : inventory_.present()) {
-    const auto agent = parts_.agent(uuid);
-    out.agents_connected += agent.state == AgentLink::State::connected;
-    out.echo_duplicates += agent.duplicates;
-    out.echo_lost += agent.lost;
-    out.echo_faults += agent.faults;
-  }
+  const auto agents = parts_.agents();
+  out.agents_connected = agents.connected;
+  out.echo_duplicates = agents.duplicates;
+  out.echo_lost = agents.lost;
+  out.echo_faults = agents.faults;
   out.requests_refused = parts_.requests_refused();
   out.events_dropped = store_.events().dropped();
   out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();

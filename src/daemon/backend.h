@@ -8,6 +8,7 @@
 
 #include "api/backend.h"
 #include "base/time.h"
+#include "collect/agent_links.h"
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
 
@@ -16,6 +17,7 @@ namespace virtseer::daemon {
 /// What the service tells the backend about parts that it alone knows. All on the loop.
 struct Parts {
   std::function<AgentLink(Uuid vm)> agent;
+  std::function<collect::AgentTotals()> agents;
   /// The VM was too busy for the hypervisor to answer: its figures are the last known.
   std::function<bool(Uuid vm)> timed_out;
   std::function<std::vector<api::EnvironmentHealth>()> environments;

@@ -22,16 +22,23 @@ namespace asio = boost::asio;
 
 namespace {
 
-asio::awaitable<void> untilSignal(Service& service) {
-  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+asio::awaitable<void> takeSignals(Service& service) {
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT, SIGHUP);
   for (;;) {
     const int number = co_await signals.async_wait(asio::use_awaitable);
-    service.stop(fmt::format("signal {}", number));
+    if (number == SIGHUP)
+      log(Level::warning, "the configuration is read at the start only: restart to take it over");
+    else
+      service.stop(fmt::format("signal {}", number));
   }
 }
 
 asio::awaitable<void> serve(Service& service, Result<void>& outcome, TaskGroup& tasks) {
-  outcome = co_await service.run();
+  try {
+    outcome = co_await service.run();
+  } catch (const std::exception& error) {
+    outcome = fail(Code::failed, std::string("the service ended: ") + error.what());
+  }
   tasks.cancel();
 }
 
@@ -51,7 +58,7 @@ int runDaemon(Config config) {
       outcome = fail(Code::failed, name + ": " + what);
     });
     Service service(io.get_executor(), clock, std::move(config));
-    tasks.spawn("signals", untilSignal(service));
+    tasks.spawn("signals", takeSignals(service));
     tasks.spawn("service", serve(service, outcome, tasks));
     io.run();
   }

@@ -30,6 +30,8 @@ namespace {
 
 constexpr Millis kLoadDeadline{10'000};
 constexpr Millis kServerPatience{5'000};
+constexpr Millis kFactsRetry{2'000};
+constexpr Millis kFactsRetryMost{60'000};
 constexpr Millis kWatchdogBlind{
     20'000};  ///< the event thread turns once a second; this long is dead
 
@@ -141,6 +143,8 @@ struct Service::Parts {
   std::vector<Place> places;
   std::unique_ptr<collect::HostCollector> host;
   std::unique_ptr<TaskGroup> host_tasks;  ///< begun anew when the host's identity changes
+  std::vector<std::pair<std::unique_ptr<collect::HostCollector>, std::unique_ptr<TaskGroup>>>
+      retired;
   DaemonBackend backend;
   std::unique_ptr<api::Server> server;
   TaskGroup tasks;
@@ -151,6 +155,7 @@ struct Service::Parts {
 daemon::Parts Service::Parts::backendParts() {
   return {
       .agent = [this](Uuid vm) { return links.view(vm); },
+      .agents = [this] { return links.totals(); },
       .timed_out =
           [this](Uuid vm) {
             return std::any_of(places.begin(), places.end(),
@@ -224,30 +229,31 @@ void Service::Parts::addEnvironment(const std::string& uri) {
   places.push_back(std::move(place));
 }
 
-/// The first environment of the configuration says who this host is.
+/// The first environment of the configuration says who this host is. A libvirt that has just
+/// started probes its emulators first, which may take longer than one deadline.
 asio::awaitable<void> Service::Parts::learnHost(platform::Environment& environment) {
   if (&environment != places.front().environment.get()) co_return;
-  const auto facts = co_await environment.hostFacts();
-  if (!facts) {
-    log(Level::warning, facts.error().message);
-    co_return;
+  for (Millis wait = kFactsRetry;; wait = std::min(2 * wait, kFactsRetryMost)) {
+    const auto facts = co_await environment.hostFacts();
+    if (facts) {
+      Host known = inventory.host();
+      const bool other = adopt(known, *facts, store.settings(), config.host.name);
+      inventory.setHost(known);
+      store.touched();
+      if (other) startHost();
+      co_return;
+    }
+    // A connection that ended asks again when it is back.
+    if (!environment.status().connected) co_return;
+    log(Level::warning, facts.error().in("who this host is is not known yet").message);
+    co_await pause(wait);
   }
-  Host known = inventory.host();
-  const bool other = adopt(known, *facts, store.settings(), config.host.name);
-  inventory.setHost(known);
-  store.touched();
-  if (other) startHost();
 }
 
 void Service::Parts::startHost() {
   if (host_tasks) {
     host_tasks->cancel();
-    tasks.spawn("host probe: change",
-                [](std::unique_ptr<TaskGroup> old_tasks,
-                   std::unique_ptr<collect::HostCollector> old) -> asio::awaitable<void> {
-                  co_await old_tasks->join();
-                  old.reset();
-                }(std::move(host_tasks), std::move(host)));
+    retired.emplace_back(std::move(host), std::move(host_tasks));
   }
   host = std::make_unique<collect::HostCollector>(
       loop, clock, files, probeOptions(config), config.host.interval, inventory.host().uuid, rows,
@@ -323,6 +329,7 @@ asio::awaitable<void> Service::Parts::end() {
   log(Level::info, "stopping: " + stop_reason);
   if (server) co_await server->stop(kServerPatience);
   co_await links.stop();
+  for (auto& [old, old_tasks] : retired) co_await old_tasks->join();
   if (host_tasks) {
     host_tasks->cancel();
     co_await host_tasks->join();

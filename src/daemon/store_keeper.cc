@@ -4,8 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "base/log.h"
+#include <limits>
 
 namespace virtseer::daemon {
 
@@ -15,6 +14,16 @@ namespace {
 
 /// Rows a store in memory keeps of each stream: ten minutes at one row a second.
 constexpr std::size_t kMemoryRows = 600;
+
+/// What happened while there was no store on disk is kept in it as well, under new ids.
+void carryEvents(store::Store& from, store::Store& into) {
+  store::EventQuery all;
+  all.limit = std::numeric_limits<std::size_t>::max();
+  auto found = from.events().finder(all)();
+  if (!found) return;
+  for (auto event = found->rbegin(); event != found->rend(); ++event)
+    into.events().append(std::move(*event));
+}
 
 asio::awaitable<void> pause(asio::steady_timer& timer, Millis span) {
   timer.expires_after(span);
@@ -46,6 +55,7 @@ asio::awaitable<void> StoreKeeper::open() {
     failed(opened.error());
     co_return;
   }
+  carryEvents(*stores_.back(), **opened);
   stores_.push_back(std::move(*opened));
   on_disk_ = true;
   for (const auto& remark : store().remarks()) {

@@ -74,3 +74,36 @@ TEST_CASE("an answer stops at its limit and says so") {
   CHECK(out.series[0].points.size() == 100);
   CHECK(out.series[1].points.size() == 50);
 }
+
+TEST_CASE("a window of days is folded as if it were read at once") {
+  const auto store = store::memoryStore(100'000);
+  const auto columns = store->series().declare(
+      kStream, std::array{SeriesName{"guest_ticks_total", {}, Kind::counter}});
+  std::vector<Point> all;
+  for (int i = 0; i < 5000; ++i) {
+    const Timestamp time = kStart + Millis(60'000 * i + 7 * (i % 11));
+    const double value = i < 3000 ? 10.0 * i : 3.0 * (i - 3000);  // a reset on the way
+    store->series().append(kStream, {time, *columns, {value}});
+    all.push_back({time, value});
+  }
+  for (const auto aggregation : {Aggregation::none, Aggregation::rate, Aggregation::increase,
+                                 Aggregation::mean, Aggregation::p95, Aggregation::count}) {
+    for (const Millis step : {Millis(0), Millis(7 * 60'000 + 13), Millis(9 * 3'600'000)}) {
+      auto query = wanted("guest_ticks_total");
+      query.from = kStart + Millis(3'600'000);
+      query.to = kStart + Millis(70LL * 3'600'000);
+      query.step = step;
+      query.aggregation = aggregation;
+      const auto parts = daemon::prepare(store->series(), std::array{kStream}, query);
+      CHECK(parts.at(0).slices.size() > 5);
+      const auto got = daemon::answer(parts, query).value().series.at(0).points;
+      const auto wanted_points = aggregate(all, query.from, query.to, step, aggregation);
+      INFO(name(aggregation) << " by " << step.count() << " ms");
+      REQUIRE(got.size() == wanted_points.size());
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        REQUIRE(got[i].time == wanted_points[i].time);
+        REQUIRE(got[i].value == Approx(wanted_points[i].value));
+      }
+    }
+  }
+}

@@ -111,12 +111,20 @@ TEST_CASE(
     second.append(7);
     CHECK(second.keeper.series().latest(kStream).at(0).value == 7);
     CHECK(second.written == 0);
+    Event early;
+    early.time = second.clock.wall();
+    early.kind = "vm.started";
+    second.keeper.events().append(early);
     first.keeper.close();
   }
   CHECK(second.until([&] { return second.keeper.open_on_disk(); }));
   CHECK(second.swapped == 1);
   CHECK(second.keeper.problem().empty());
   CHECK(second.events.back().kind == "store.recovered");
+  const auto kept = second.keeper.events().finder({})();
+  REQUIRE(kept);
+  CHECK(std::any_of(kept->begin(), kept->end(),
+                    [](const Event& event) { return event.kind == "vm.started"; }));
   second.append(8);
   CHECK(second.until([&] { return second.written > 0; }));
   second.finish();
