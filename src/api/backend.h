@@ -148,8 +148,8 @@ class Backend {
   virtual boost::asio::awaitable<Result<SeriesAnswer>> series(std::string entity,
                                                               SeriesQuery query) = 0;
   virtual Result<std::vector<LatestView>> latest(const std::string& entity) = 0;
-  /// Everything in memory, for /metrics: VMs that are present and this host.
-  virtual std::vector<LatestView> latestOfAll() = 0;
+  /// VMs that are present, and this host.
+  virtual std::vector<Uuid> entities() = 0;
   /// A VM's or host's name for the labels of /metrics; empty if not known.
   virtual std::string entityName(Uuid entity) = 0;
   virtual boost::asio::awaitable<Result<std::vector<Event>>> events(EventFilter filter) = 0;

@@ -122,7 +122,12 @@ asio::awaitable<Outcome> getMetrics(Api api, Request) {
   MetricsInput input;
   input.now = api.clock.wall();
   input.stale_after = kStaleAfter;
-  input.values = api.backend.latestOfAll();
+  for (const Uuid entity : api.backend.entities()) {
+    auto values = api.backend.latest(entity.text());
+    if (!values) continue;  // it went while others were read
+    std::move(values->begin(), values->end(), std::back_inserter(input.values));
+    co_await breathe();
+  }
   input.vms = api.backend.vms(false);
   input.health = api.backend.health();
   Backend* backend = &api.backend;

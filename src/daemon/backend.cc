@@ -67,12 +67,12 @@ std::vector<api::HostView> DaemonBackend::hosts() {
   const auto& host = inventory_.host();
   if (host.uuid.isNil()) return {};
   api::HostView out{.host = host,
-                    .usage = hostUsage(store_.series(), host.uuid, clock_.wall(), usage_window_)};
+                    .usage = usage_.host(store_.series(), host.uuid, clock_.wall(), usage_window_)};
   for (const auto& [uuid, vm] : inventory_.present()) {
     ++out.usage.vms_total;
     if (!runs(vm)) continue;
     ++out.usage.vms_running;
-    const auto usage = vmUsage(store_.series(), uuid, clock_.wall(), usage_window_);
+    const auto usage = usage_.vm(store_.series(), uuid, clock_.wall(), usage_window_);
     accumulate(out.usage.vms_cpu_cores, usage.cpu_cores);
     accumulate(out.usage.vms_cpu_delay_cores, usage.cpu_delay_cores);
   }
@@ -88,20 +88,15 @@ api::VmView DaemonBackend::view(const Vm& vm) {
                   .inputs = {},
                   .missing_inputs = {},
                   .last_seen = {}};
-  out.usage = vmUsage(store_.series(), vm.uuid, clock_.wall(), usage_window_);
+  out.usage = usage_.vm(store_.series(), vm.uuid, clock_.wall(), usage_window_);
   out.last_seen = std::max(store_.series().lastTime({vm.uuid, Source::libvirt}),
                            store_.series().lastTime({vm.uuid, Source::guest}));
   if (vm.state != VmState::gone) {
     out.agent = parts_.agent(vm.uuid);
     out.timed_out = parts_.timed_out(vm.uuid);
   }
-  const auto latest = store_.series().latest({vm.uuid, Source::libvirt});
-  const auto names = store_.series().names({vm.uuid, Source::libvirt});
   const bool balloon =
-      runs(vm) && std::any_of(latest.begin(), latest.end(), [&](const auto& value) {
-        return names[value.column].metric == "libvirt_domain_memory_stats_usable_bytes" &&
-               clock_.wall() - value.time < 4 * usage_window_;
-      });
+      runs(vm) && usage_.balloonReports(store_.series(), vm.uuid, clock_.wall(), 4 * usage_window_);
   auto inputs = inputsOf(vm, out.agent, balloon);
   out.inputs = std::move(inputs.present);
   out.missing_inputs = std::move(inputs.missing);
@@ -173,11 +168,9 @@ Result<std::vector<api::LatestView>> DaemonBackend::latest(const std::string& na
   return out;
 }
 
-std::vector<api::LatestView> DaemonBackend::latestOfAll() {
-  std::vector<api::LatestView> out;
-  for (const auto& [uuid, vm] : inventory_.present())
-    for (const auto source : {Source::guest, Source::libvirt}) addLatest({uuid, source}, out);
-  addLatest({inventory_.host().uuid, Source::host}, out);
+std::vector<Uuid> DaemonBackend::entities() {
+  std::vector<Uuid> out{inventory_.host().uuid};
+  for (const auto& [uuid, vm] : inventory_.present()) out.push_back(uuid);
   return out;
 }
 

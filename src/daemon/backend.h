@@ -11,6 +11,7 @@
 #include "collect/agent_links.h"
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
+#include "daemon/usage.h"
 
 namespace virtseer::daemon {
 
@@ -39,10 +40,12 @@ class DaemonBackend final : public api::Backend {
   boost::asio::awaitable<Result<api::SeriesAnswer>> series(std::string entity,
                                                            api::SeriesQuery query) override;
   Result<std::vector<api::LatestView>> latest(const std::string& entity) override;
-  std::vector<api::LatestView> latestOfAll() override;
+  std::vector<Uuid> entities() override;
   std::string entityName(Uuid entity) override;
   boost::asio::awaitable<Result<std::vector<Event>>> events(api::EventFilter filter) override;
   api::Health health() override;
+  /// Another store serves from now on.
+  void storeSwapped() { usage_.forget(); }
   boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, api::LoadOrder order) override;
   Result<Uuid> entity(const std::string& entity) override;
 
@@ -57,6 +60,7 @@ class DaemonBackend final : public api::Backend {
   StoreKeeper& store_;
   const Parts parts_;
   const Millis usage_window_;
+  UsageReader usage_;
   const Timestamp started_;
 };
 

@@ -200,6 +200,7 @@ void Service::Parts::storeSwapped() {
   for (const auto& place : places) place.collector->storeSwapped();
   if (host) host->storeSwapped();
   links.storeSwapped();
+  backend.storeSwapped();
 }
 
 void Service::Parts::addEnvironment(const std::string& uri) {

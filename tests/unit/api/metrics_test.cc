@@ -22,7 +22,7 @@ constexpr const char* kHostileName = "we\"b\\\n} 1\n# TYPE x counter\xff";
 MetricsInput inputOf(FakeBackend& backend) {
   MetricsInput input;
   input.now = kNow;
-  input.values = backend.latestOfAll();
+  input.values = backend.known_values;
   input.vms = backend.vms(false);
   input.health = backend.health();
   input.entity_name = [&backend](Uuid entity) { return backend.entityName(entity); };

@@ -26,7 +26,7 @@ void grow(store::SeriesStore& series, Source source, SeriesName name, double sta
 
 TEST_CASE("nothing known is nothing, not zero") {
   const auto store = store::memoryStore(100);
-  const auto usage = daemon::vmUsage(store->series(), kVm, kNow, Millis(15000));
+  const auto usage = daemon::UsageReader().vm(store->series(), kVm, kNow, Millis(15000));
   CHECK_FALSE(usage.cpu_cores);
   CHECK_FALSE(usage.memory_used_bytes);
   CHECK_FALSE(usage.disk_read_bytes_per_second);
@@ -44,7 +44,7 @@ TEST_CASE("CPU inside counts what is used, not idle, iowait or steal") {
     series.append(
         stream,
         {kNow - Millis(1000 * (10 - i)), *columns, {0.5 * i, 0.1 * i, 0.2 * i, 0.1 * i, 0.1 * i}});
-  const auto usage = daemon::vmUsage(series, kVm, kNow, Millis(15000));
+  const auto usage = daemon::UsageReader().vm(series, kVm, kNow, Millis(15000));
   REQUIRE(usage.guest_cpu_cores);
   CHECK(*usage.guest_cpu_cores == Approx(0.6));
 }
@@ -58,7 +58,7 @@ TEST_CASE("the balloon's figures serve where there is no agent") {
       {"libvirt_domain_memory_stats_unused_bytes", {}, Kind::gauge}};
   const auto columns = store->series().declare(stream, names);
   store->series().append(stream, {kNow, *columns, {1000, 700, 100}});
-  const auto usage = daemon::vmUsage(store->series(), kVm, kNow, Millis(15000));
+  const auto usage = daemon::UsageReader().vm(store->series(), kVm, kNow, Millis(15000));
   CHECK(usage.memory_used_bytes == 300);
 }
 
@@ -67,11 +67,11 @@ TEST_CASE("the inside is preferred to the outside") {
   grow(store->series(), Source::libvirt,
        {"libvirt_domain_block_stats_write_bytes_total", {{"target_device", "vda"}}, Kind::counter},
        0, 900);
-  auto usage = daemon::vmUsage(store->series(), kVm, kNow, Millis(15000));
+  auto usage = daemon::UsageReader().vm(store->series(), kVm, kNow, Millis(15000));
   CHECK(*usage.disk_write_bytes_per_second == Approx(900));
   grow(store->series(), Source::guest,
        {"guest_disk_write_bytes_total", {{"device", "vda"}}, Kind::counter}, 0, 1000);
-  usage = daemon::vmUsage(store->series(), kVm, kNow, Millis(15000));
+  usage = daemon::UsageReader().vm(store->series(), kVm, kNow, Millis(15000));
   CHECK(*usage.disk_write_bytes_per_second == Approx(1000));
 }
 
@@ -79,6 +79,6 @@ TEST_CASE("only the window counts") {
   const auto store = store::memoryStore(100);
   grow(store->series(), Source::guest, {"guest_work_units_total", {}, Kind::counter}, 0, 10, 60);
   const auto usage =
-      daemon::vmUsage(store->series(), kVm, kNow + Millis(59'000 + 20'000), Millis(15000));
+      daemon::UsageReader().vm(store->series(), kVm, kNow + Millis(59'000 + 20'000), Millis(15000));
   CHECK_FALSE(usage.work_units_per_second);
 }
