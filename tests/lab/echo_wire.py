@@ -68,10 +68,13 @@ def unsigned_items(body, count):
 
 
 def nonce_of(data):
-    """The nonce of the greeting in these bytes, None while it is not whole; what comes before it is stepped over."""
-    place = data.find(struct.pack(">IB", MAGIC, GREETING))
-    if place < 0 or len(data) < place + 13:
-        return None
-    length = struct.unpack(">I", data[place + 5:place + 9])[0]
-    body = data[place + 13:place + 13 + length]
-    return unsigned_items(body, 2)[1] if len(body) == length else None
+    """The nonce of the last whole greeting in these bytes, None if there is none; all else is stepped over."""
+    nonce, place = None, data.find(struct.pack(">IB", MAGIC, GREETING))
+    while place >= 0 and len(data) >= place + 13:
+        length = struct.unpack(">I", data[place + 5:place + 9])[0]
+        body = data[place + 13:place + 13 + length]
+        if len(body) < length:
+            break
+        nonce = unsigned_items(body, 2)[1]
+        place = data.find(struct.pack(">IB", MAGIC, GREETING), place + 13 + length)
+    return nonce

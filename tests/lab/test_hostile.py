@@ -4,6 +4,7 @@ import os
 import random
 import socket
 import struct
+import time
 
 import echo_wire
 import pytest
@@ -42,15 +43,22 @@ class Liar:
         self.qemu, _ = self.listener.accept()
 
     def session(self):
-        """(connection, nonce): the daemon's next session, greeted."""
+        """(connection, nonce): the daemon's next session, as greeted last: it greets again who keeps silent."""
         connection, _ = self.listener.accept()
+        got = b""
         connection.settimeout(SETTLE)
-        greeting = b""
-        while (nonce := echo_wire.nonce_of(greeting)) is None:
-            data = connection.recv(4096)
+        while echo_wire.nonce_of(got) is None:
+            data = connection.recv(65536)
             assert data, "closed before a greeting"
-            greeting += data
-        return connection, nonce
+            got += data
+        connection.setblocking(False)
+        try:
+            while data := connection.recv(65536):
+                got += data
+        except BlockingIOError:
+            pass
+        connection.settimeout(SETTLE)
+        return connection, echo_wire.nonce_of(got)
 
     def agent(self):
         return self.daemon.agent(self.name)
@@ -79,15 +87,16 @@ def send(connection, data):
 
 
 def closed_by_the_daemon(connection):
-    connection.settimeout(SETTLE)
+    end = time.monotonic() + SETTLE
     try:
-        while connection.recv(65536):
-            pass
-        return True
+        while time.monotonic() < end:
+            if not connection.recv(65536):
+                return True
     except ConnectionResetError:
         return True
     except TimeoutError:
-        return False
+        pass
+    return False
 
 
 def stored(liar):

@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 
 import pytest
 from labkit import ROOT
+from lablib.machine import LabError
 
 LAB = ROOT / "tests/lab/lab"
 
@@ -97,7 +99,15 @@ def test_the_daemon_is_not_root_and_may_not_read_images(lab, guest):
 
 
 def test_the_forwarder_serves_the_daemon_on_loopback(lab):
-    url = lab.forward("B", 18686)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = lab.forward("B", port)
     body = subprocess.run(["curl", "-s", "-m", "20", f"{url}api/v1/hosts"], stdout=subprocess.PIPE, text=True,
                           check=True).stdout
     assert '"host-B"' in body
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(LabError, match="in use"):
+            lab.forward("A", taken.getsockname()[1])

@@ -124,21 +124,16 @@ class Lab:
 
     def forward(self, letter, port):
         """127.0.0.1:port to the host's REST socket, until `down`."""
-        host = self.host(letter)
         with open(self.folder / "forward.log", "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, str(HERE.parent / "forwarder"), str(port), str(host.socket)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-
-        def listens():
-            if process.poll() is not None:
-                raise LabError(f"forwarder: {(self.folder / 'forward.log').read_text(encoding='utf-8').strip()}")
-            table = pathlib.Path("/proc/net/tcp").read_text(encoding="utf-8")
-            return f"0100007F:{port:04X} 00000000:0000 0A" in table
-
+                [sys.executable, str(HERE.parent / "forwarder"), str(port), str(self.host(letter).socket)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         with open(self.folder / "forwarders", "a", encoding="utf-8") as known:
             known.write(f"{process.pid} {letter} {port}\n")
-        wait_for(listens, 10, "forwarder")
+        said = process.stdout.readline().decode().strip()
+        process.stdout.close()
+        if said != "listening":
+            raise LabError(f"port {port}: {said or 'the forwarder ended'}")
         return f"http://127.0.0.1:{port}/"
 
     # --- down ---
