@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -57,10 +58,15 @@ struct BlockingPool::Core : std::enable_shared_from_this<Core> {
       auto report = job();
       job = nullptr;
       lock.lock();
+      if (closed || stuck.contains(ticket)) {
+        // Nobody waits for the result any more; what it holds may take long to be destroyed.
+        lock.unlock();
+        report = nullptr;
+        lock.lock();
+      }
       running.erase(ticket);
       const bool was_stuck = stuck.erase(ticket) > 0;
-      if (!was_stuck && !closed) boost::asio::post(loop, std::move(report));
-      report = nullptr;
+      if (report && !was_stuck && !closed) boost::asio::post(loop, std::move(report));
       if (was_stuck && threads - stuck.size() > limits.threads) break;
     }
     --threads;
@@ -92,14 +98,19 @@ Result<BlockingPool::Ticket> BlockingPool::submit(Work work) {
 }
 
 void BlockingPool::abandon(Ticket ticket) {
+  Work dropped;  // destroyed when the mutex is free again
   const std::lock_guard lock(core_->mutex);
   ++core_->abandoned_total;
   if (core_->running.contains(ticket)) {
     core_->stuck.insert(ticket);
     core_->grow();
-  } else {
-    std::erase_if(core_->waiting, [&](const auto& entry) { return entry.first == ticket; });
+    return;
   }
+  auto& waiting = core_->waiting;
+  const auto job = std::ranges::find(waiting, ticket, &std::pair<Ticket, Work>::first);
+  if (job == waiting.end()) return;
+  dropped = std::move(job->second);
+  waiting.erase(job);
 }
 
 BlockingPool::Counts BlockingPool::counts() const {
@@ -109,9 +120,10 @@ BlockingPool::Counts BlockingPool::counts() const {
 }
 
 void BlockingPool::close() {
+  std::deque<std::pair<Ticket, Work>> dropped;  // destroyed when the mutex is free again
   std::unique_lock lock(core_->mutex);
   core_->closed = true;
-  core_->waiting.clear();
+  dropped.swap(core_->waiting);
   core_->changed.notify_all();
   core_->changed.wait(lock, [&] { return core_->threads == core_->stuck.size(); });
 }

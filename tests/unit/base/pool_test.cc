@@ -163,3 +163,54 @@ TEST_CASE("a coroutine that throws is reported by its name, one that is cancelle
   world.tasks.spawn("too late", throws());
   CHECK(world.tasks.size() == 0);
 }
+
+namespace {
+
+/// What a test and the value of an abandoned call share.
+struct Asked {
+  BlockingPool& pool;
+  std::promise<bool> usable{};
+  std::thread thread{};
+};
+
+/// Asks the pool something on another thread while it is being destroyed.
+struct Curious {
+  Asked& asked;
+  explicit Curious(Asked& where) : asked(where) {}
+  Curious(const Curious&) = delete;
+  Curious& operator=(const Curious&) = delete;
+  ~Curious() {
+    auto answered = std::make_shared<std::promise<void>>();
+    auto answer = answered->get_future();
+    asked.thread = std::thread([&pool = asked.pool, answered] {
+      pool.counts();
+      answered->set_value();
+    });
+    asked.usable.set_value(answer.wait_for(std::chrono::seconds(5)) == std::future_status::ready);
+  }
+};
+
+asio::awaitable<void> curious(BlockingPool& pool, std::shared_future<void> open, Asked& asked,
+                              bool& timed_out) {
+  using Value = std::shared_ptr<Curious>;
+  const auto got = co_await pool.run("slow call", Millis(10), [open, &asked]() -> Result<Value> {
+    open.wait();
+    return std::make_shared<Curious>(asked);
+  });
+  timed_out = !got;
+}
+
+}  // namespace
+
+TEST_CASE("what an abandoned call returns is destroyed while the pool can be used") {
+  World world;
+  Gate gate;
+  Asked asked{.pool = world.pool};
+  bool timed_out = false;
+  world.tasks.spawn("hangs", curious(world.pool, gate.open, asked, timed_out));
+  world.run();
+  REQUIRE(timed_out);
+  gate.promise.set_value();
+  CHECK(asked.usable.get_future().get());
+  asked.thread.join();
+}
