@@ -140,7 +140,9 @@ Result<std::unique_ptr<Store>> openLocked(const StoreOptions& options, Timestamp
     fs::create_directory(directory / part, error);
     if (error) return fail(systemError((directory / part).string(), error.value()));
   }
-  auto store = std::make_unique<DurableStore>(Descriptor(::dup(lock.get())));
+  Descriptor held(::fcntl(lock.get(), F_DUPFD_CLOEXEC, 0));
+  if (!held.open()) return fail(systemError((directory / "lock").string(), errno));
+  auto store = std::make_unique<DurableStore>(std::move(held));
   if (auto opened = store->open(options, now); !opened) return fail(opened.error());
   if (!remark.empty()) store->addRemark(std::move(remark));
   return store;
