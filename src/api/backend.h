@@ -152,7 +152,7 @@ class Backend {
   virtual std::vector<Uuid> entities() = 0;
   /// A VM's or host's name for the labels of /metrics; empty if not known.
   virtual std::string entityName(Uuid entity) = 0;
-  virtual boost::asio::awaitable<Result<std::vector<Event>>> events(EventFilter filter) = 0;
+  virtual boost::asio::awaitable<Result<EventPage>> events(EventFilter filter) = 0;
   virtual Health health() = 0;
   /// Refused unless the VM's role is lab or shadow. Returns the order's id once the guest took it
   /// on.

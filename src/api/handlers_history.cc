@@ -120,21 +120,16 @@ asio::awaitable<Outcome> series(Api api, Request request, Result<Uuid> entity) {
 }
 
 asio::awaitable<Outcome> events(Api api, EventFilter filter) {
-  const std::size_t wanted = filter.limit;
-  filter.limit = wanted + 1;  // one more says whether there is a next page
-  auto found = co_await api.backend.events(std::move(filter));
+  const auto found = co_await api.backend.events(std::move(filter));
   if (!found) co_return refuse(found.error());
-  std::optional<std::string> next;
-  if (found->size() > wanted) {
-    found->resize(wanted);
-    next = std::to_string(found->back().id);
-  }
   ListBody list;
-  for (const Event& event : *found) {
+  for (const Event& event : found->events) {
     list.add(
         eventJson(event, event.entity ? api.backend.entityName(*event.entity) : std::string()));
     if (list.due()) co_await breathe();
   }
+  std::optional<std::string> next;
+  if (found->next) next = std::to_string(*found->next);
   co_return ok(list.finish(next));
 }
 

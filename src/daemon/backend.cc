@@ -178,7 +178,7 @@ std::string DaemonBackend::entityName(Uuid entity) {
   return inventory_.nameOf(entity);
 }
 
-asio::awaitable<Result<std::vector<Event>>> DaemonBackend::events(api::EventFilter filter) {
+asio::awaitable<Result<EventPage>> DaemonBackend::events(api::EventFilter filter) {
   store::EventQuery query{.from = filter.from,
                           .to = filter.to,
                           .entity = filter.entity,

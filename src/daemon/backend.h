@@ -42,7 +42,7 @@ class DaemonBackend final : public api::Backend {
   Result<std::vector<api::LatestView>> latest(const std::string& entity) override;
   std::vector<Uuid> entities() override;
   std::string entityName(Uuid entity) override;
-  boost::asio::awaitable<Result<std::vector<Event>>> events(api::EventFilter filter) override;
+  boost::asio::awaitable<Result<EventPage>> events(api::EventFilter filter) override;
   api::Health health() override;
   /// Another store serves from now on.
   void storeSwapped() { usage_.forget(); }

@@ -21,7 +21,7 @@ void carryEvents(store::Store& from, store::Store& into) {
   all.limit = std::numeric_limits<std::size_t>::max();
   auto found = from.events().finder(all)();
   if (!found) return;
-  for (auto event = found->rbegin(); event != found->rend(); ++event)
+  for (auto event = found->events.rbegin(); event != found->events.rend(); ++event)
     into.events().append(std::move(*event));
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "virtseer/uuid.h"
@@ -26,6 +27,14 @@ struct Event {
   std::map<std::string, std::string> fields;
 
   bool operator==(const Event&) const = default;
+};
+
+/// Some of the events that were asked for, the newest first.
+struct EventPage {
+  std::vector<Event> events;
+  /// Older ones, if there are any, have ids below this; absent: there are none. A page may be short
+  /// or empty and have a next one all the same: a search is ended before it takes long.
+  std::optional<std::uint64_t> next = std::nullopt;
 };
 
 }  // namespace virtseer

@@ -82,28 +82,27 @@ Result<void> writeWaiting(Database& database, Waiting& waiting) {
   return {};
 }
 
-Result<std::vector<Event>> find(const Database& database, const std::vector<Shared>& waiting,
-                                const EventQuery& query) {
-  std::vector<Event> found;
+Result<EventPage> find(const Database& database, const std::vector<Shared>& waiting,
+                       const EventQuery& query) {
+  EventSearch search(query);
   for (auto event = waiting.rbegin(); event != waiting.rend(); ++event) {
-    if (found.size() >= query.limit) return found;
-    if ((*event)->id < query.before_id && matches(**event, query)) found.push_back(**event);
+    if (!search.show(**event)) return search.take();
   }
   // Those that waited when the query was made may have been written since: they are not taken
   // twice.
   std::uint64_t before = query.before_id;
   if (!waiting.empty()) before = std::min(before, waiting.front()->id);
-  if (before == 0) return found;
+  if (before == 0) return search.take();
   const auto cursor = database.cursor(Family::events);
   cursor->seekForPrev(eventKey(before - 1));
-  for (; cursor->valid() && found.size() < query.limit; cursor->prev()) {
+  for (bool more = true; more && cursor->valid(); cursor->prev()) {
     const auto id = parseEventKey(cursor->key());
     if (!id) continue;
-    auto event = parseEventValue(*id, cursor->value());
-    if (event && matches(*event, query)) found.push_back(std::move(*event));
+    const auto event = parseEventValue(*id, cursor->value());
+    more = event ? search.show(*event) : search.pass(*id);
   }
   if (auto status = cursor->status(); !status) return fail(status.error());
-  return found;
+  return search.take();
 }
 
 class DurableEvents final : public EventLog {
@@ -124,7 +123,7 @@ class DurableEvents final : public EventLog {
     return [database = database_, waiting = waiting_] { return writeWaiting(*database, *waiting); };
   }
 
-  std::function<Result<std::vector<Event>>()> finder(EventQuery query) const override {
+  std::function<Result<EventPage>()> finder(EventQuery query) const override {
     const std::lock_guard lock(waiting_->mutex);
     std::vector<Shared> waiting(waiting_->events.begin(), waiting_->events.end());
     return [database = database_, waiting = std::move(waiting), query = std::move(query)] {
@@ -144,11 +143,39 @@ class DurableEvents final : public EventLog {
 
 }  // namespace
 
-bool matches(const Event& event, const EventQuery& query) {
-  return (!query.from || event.time >= *query.from) && (!query.to || event.time < *query.to) &&
-         (!query.entity || event.entity == query.entity) &&
-         (!query.at_least || event.severity >= *query.at_least) &&
-         event.kind.starts_with(query.kind_prefix);
+bool EventSearch::wanted(const Event& event) const {
+  return (!query_.from || event.time >= *query_.from) && (!query_.to || event.time < *query_.to) &&
+         (!query_.entity || event.entity == query_.entity) &&
+         (!query_.at_least || event.severity >= *query_.at_least) &&
+         event.kind.starts_with(query_.kind_prefix);
+}
+
+bool EventSearch::pass(std::uint64_t id) {
+  if (looked_at_ >= query_.look_at) {
+    page_.next = last_id_;
+    return false;
+  }
+  ++looked_at_;
+  last_id_ = id;
+  return true;
+}
+
+bool EventSearch::show(const Event& event) {
+  if (event.id >= query_.before_id) return true;
+  const std::uint64_t before = last_id_;
+  if (!pass(event.id)) return false;
+  if (wanted(event)) {
+    too_old_ = 0;
+    if (page_.events.size() >= query_.limit) {
+      page_.next = page_.events.empty() ? event.id + 1 : before;
+      return false;
+    }
+    page_.events.push_back(event);
+    return true;
+  }
+  const bool too_old = query_.from && event.time < *query_.from - kClockSteps;
+  too_old_ = too_old ? too_old_ + 1 : 0;
+  return too_old_ < kEventsBeforeStart;
 }
 
 Event bounded(Event event) {

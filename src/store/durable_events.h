@@ -13,8 +13,26 @@ inline constexpr std::size_t kMaxUnwrittenEvents = 10'000;
 /// The longest text that an event keeps; what is longer is cut.
 inline constexpr std::size_t kMaxEventText = 8192;
 
-/// Whether a query that has reached `event` wants it; `before_id` and `limit` are the caller's.
-bool matches(const Event& event, const EventQuery& query);
+/// Makes the page of a query from the events, which are shown to it the newest first.
+class EventSearch {
+ public:
+  explicit EventSearch(const EventQuery& query) : query_(query) {}
+
+  /// False: nothing more is wanted.
+  bool show(const Event& event);
+  /// The same for an event that cannot be read.
+  bool pass(std::uint64_t id);
+  EventPage take() { return std::move(page_); }
+
+ private:
+  bool wanted(const Event& event) const;
+
+  const EventQuery& query_;
+  EventPage page_;
+  std::uint64_t last_id_ = 0;
+  std::size_t looked_at_ = 0;
+  std::size_t too_old_ = 0;  // in a row
+};
 
 /// `event` with its texts and fields cut to their bounds.
 Event bounded(Event event);

@@ -11,6 +11,15 @@
 
 namespace virtseer::store {
 
+/// How many events one search looks at, as long as it is not told otherwise.
+inline constexpr std::size_t kMaxEventsLookedAt = 200'000;
+
+/// A search that has a beginning ends when it has passed `kEventsBeforeStart` events in a row that
+/// are older than it by `kClockSteps`. Ids rise with time, but for steps of the clock: one that was
+/// set back by less hides nothing, nor do fewer events of a start at which the clock stood wrong.
+inline constexpr Millis kClockSteps = std::chrono::hours(1);
+inline constexpr std::size_t kEventsBeforeStart = 1000;
+
 /// Which events are asked for; all bounds are optional.
 struct EventQuery {
   std::optional<Timestamp> from = std::nullopt, to = std::nullopt;  ///< from <= time < to
@@ -19,6 +28,7 @@ struct EventQuery {
   std::string kind_prefix = {};          ///< e.g. "vm." ; empty: all
   std::uint64_t before_id = UINT64_MAX;  ///< for pages: only ids below
   std::size_t limit = 100;
+  std::size_t look_at = kMaxEventsLookedAt;  ///< the page ends after so many, wanted or not
 };
 
 /// Events, newest first on reading. append() is for the loop's thread and does not block; it gives
@@ -30,8 +40,8 @@ class EventLog {
   virtual std::uint64_t append(Event event) = 0;
   /// A job that writes what was appended since, or an empty function if there is nothing.
   virtual std::function<Result<void>()> writer() = 0;
-  /// A job that finds events, unwritten ones included, newest first.
-  virtual std::function<Result<std::vector<Event>>()> finder(EventQuery query) const = 0;
+  /// A job that finds a page of events, unwritten ones included.
+  virtual std::function<Result<EventPage>()> finder(EventQuery query) const = 0;
   /// Events lost since the start because they could not be written for too long.
   virtual std::uint64_t dropped() const = 0;
 };

@@ -141,13 +141,12 @@ class MemoryEvents final : public EventLog {
     if (!std::exchange(changed_, false)) return {};
     return [] { return Result<void>{}; };
   }
-  std::function<Result<std::vector<Event>>()> finder(EventQuery query) const override {
-    std::vector<Event> found;
+  std::function<Result<EventPage>()> finder(EventQuery query) const override {
+    EventSearch search(query);
     for (auto event = events_.rbegin(); event != events_.rend(); ++event) {
-      if (found.size() >= query.limit) break;
-      if (event->id < query.before_id && matches(*event, query)) found.push_back(*event);
+      if (!search.show(*event)) break;
     }
-    return [found = std::move(found)] { return Result<std::vector<Event>>(found); };
+    return [found = search.take()] { return Result<EventPage>(found); };
   }
   std::uint64_t dropped() const override { return dropped_; }
 

@@ -29,7 +29,7 @@ std::vector<std::string> kinds(const EventLog& log, EventQuery query) {
   const auto found = log.finder(std::move(query))();
   REQUIRE(found);
   std::vector<std::string> all;
-  for (const auto& each : *found) all.push_back(each.kind);
+  for (const auto& each : found->events) all.push_back(each.kind);
   return all;
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("contract: an event that is written while it is looked for comes once"
   log.append(event(9, "later"));
   const auto found = find();
   REQUIRE(found);
-  CHECK(found->size() == 5);
+  CHECK(found->events.size() == 5);
   CHECK(log.writer());
 }
 
@@ -90,6 +90,69 @@ TEST_CASE("contract: every bound of a query counts") {
   CHECK(kinds(log, {.before_id = 0}).empty());
 }
 
+TEST_CASE("contract: pages follow each other without a gap and the last one says so") {
+  const bool on_disk = GENERATE(true, false);
+  const World world(on_disk);
+  auto& log = world.store->events();
+  for (int i = 0; i < 9; ++i) {
+    log.append(event(i, i % 2 == 0 ? "even" : "odd"));
+    if (i == 5) REQUIRE(log.writer()());
+  }
+  Kinds all;
+  std::vector<std::size_t> sizes;
+  EventQuery query{.kind_prefix = "even", .limit = 2};
+  for (bool more = true; more;) {
+    const auto page = log.finder(query)();
+    REQUIRE(page);
+    for (const auto& each : page->events) all.push_back(std::to_string(each.time == at(0)));
+    sizes.push_back(page->events.size());
+    more = page->next.has_value();
+    query.before_id = page->next.value_or(0);
+  }
+  CHECK(sizes == std::vector<std::size_t>{2, 2, 1});
+  CHECK(all == Kinds{"0", "0", "0", "0", "1"});
+}
+
+TEST_CASE("contract: a search looks at so many events and then says where to go on") {
+  const bool on_disk = GENERATE(true, false);
+  const World world(on_disk);
+  auto& log = world.store->events();
+  log.append(event(0, "rare"));
+  for (int i = 1; i <= 25; ++i) {
+    log.append(event(i, "frequent"));
+    if (i == 20) REQUIRE(log.writer()());
+  }
+  EventQuery query{.kind_prefix = "rare", .look_at = 10};
+  std::vector<std::size_t> sizes;
+  for (bool more = true; more;) {
+    const auto page = log.finder(query)();
+    REQUIRE(page);
+    sizes.push_back(page->events.size());
+    more = page->next.has_value();
+    query.before_id = page->next.value_or(0);
+  }
+  CHECK(sizes == std::vector<std::size_t>{0, 0, 1});
+}
+
+TEST_CASE("contract: a search ends once it has left its beginning behind") {
+  const bool on_disk = GENERATE(true, false);
+  const World world(on_disk);
+  auto& log = world.store->events();
+  const std::int64_t start = kClockSteps.count() + 10'000;
+  log.append(event(start, "before a clock that stood wrong for long"));
+  for (std::size_t i = 0; i < kEventsBeforeStart; ++i) log.append(event(1, "old"));
+  log.append(event(start, "before a clock that stood wrong for a while"));
+  for (std::size_t i = 0; i + 1 < kEventsBeforeStart; ++i) log.append(event(1, "old"));
+  REQUIRE(log.writer()());
+  log.append(event(start, "now"));
+  CHECK(kinds(log, {.from = at(start)}) ==
+        Kinds{"now", "before a clock that stood wrong for a while"});
+  CHECK(kinds(log, {.from = at(1), .limit = 5000}).size() == 2 * kEventsBeforeStart + 2);
+  // Within the steps that are allowed for, nothing ends a search.
+  CHECK(kinds(log, {.from = at(2 + kClockSteps.count()), .limit = 5000}).size() == 2);
+  CHECK(kinds(log, {.from = at(1 + kClockSteps.count()), .limit = 5000}).size() == 3);
+}
+
 TEST_CASE("contract: an event keeps all that it said, within bounds") {
   const bool on_disk = GENERATE(true, false);
   const World world(on_disk);
@@ -102,12 +165,12 @@ TEST_CASE("contract: an event keeps all that it said, within bounds") {
   REQUIRE(log.writer()());
   const auto found = log.finder({})();
   REQUIRE(found);
-  REQUIRE(found->size() == 1);
-  CHECK(found->front().id == id);
-  CHECK(found->front().entity == full.entity);
-  CHECK(found->front().fields.at("name") == "we\nb");
-  CHECK(found->front().fields.at("reason").size() == 8192);
-  CHECK(found->front().fields.size() == 64);
+  REQUIRE(found->events.size() == 1);
+  CHECK(found->events.front().id == id);
+  CHECK(found->events.front().entity == full.entity);
+  CHECK(found->events.front().fields.at("name") == "we\nb");
+  CHECK(found->events.front().fields.at("reason").size() == 8192);
+  CHECK(found->events.front().fields.size() == 64);
 }
 
 TEST_CASE("contract: settings take effect at once and are listed by prefix") {

@@ -33,6 +33,7 @@ class FakeBackend final : public Backend {
   std::vector<LatestView> known_values;
   SeriesAnswer answer;
   std::vector<Event> known_events;
+  std::optional<std::uint64_t> next_events;  ///< where the search was ended, if it was
   Health state;
   Error failure;  ///< returned instead where `fails`
   bool fails = false;
@@ -102,10 +103,13 @@ class FakeBackend final : public Backend {
     return "";
   }
 
-  boost::asio::awaitable<Result<std::vector<Event>>> events(EventFilter filter) override {
+  boost::asio::awaitable<Result<EventPage>> events(EventFilter filter) override {
     asked_events = filter;
-    auto out = known_events;
-    if (out.size() > filter.limit) out.resize(filter.limit);
+    EventPage out{.events = known_events, .next = next_events};
+    if (out.events.size() > filter.limit) {
+      out.events.resize(filter.limit);
+      out.next = out.events.back().id;
+    }
     co_return out;
   }
 

@@ -92,6 +92,16 @@ TEST_CASE("events come in pages") {
   CHECK(running.backend.asked_events->before_id == 29u);
 }
 
+TEST_CASE("a search for events that was ended early says where to go on") {
+  auto backend = FakeBackend::filled();
+  backend.known_events.clear();
+  backend.next_events = 17;
+  Running running(backend);
+  const auto page = running.local().ask("GET /api/v1/events?kind=rare").json();
+  CHECK(page["items"].empty());
+  CHECK(page["next"] == "17");
+}
+
 TEST_CASE("an order for work reaches the backend") {
   Running running;
   const std::string body = R"({"cpu_cores":0.5,"duration_ms":1000})";

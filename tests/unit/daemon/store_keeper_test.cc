@@ -123,7 +123,7 @@ TEST_CASE(
   CHECK(second.events.back().kind == "store.recovered");
   const auto kept = second.keeper.events().finder({})();
   REQUIRE(kept);
-  CHECK(std::any_of(kept->begin(), kept->end(),
+  CHECK(std::any_of(kept->events.begin(), kept->events.end(),
                     [](const Event& event) { return event.kind == "vm.started"; }));
   second.append(8);
   CHECK(second.until([&] { return second.written > 0; }));

@@ -189,8 +189,8 @@ TEST_CASE("full disk: events wait, within bounds, and say how many were lost") {
   REQUIRE(log.writer()());
   const auto found = log.finder({.kind_prefix = "store.", .limit = 5})();
   REQUIRE(found);
-  REQUIRE(found->size() == 1);
-  CHECK(found->front().fields.at("count") == "50");
+  REQUIRE(found->events.size() == 1);
+  CHECK(found->events.front().fields.at("count") == "50");
 }
 
 /// Changes the value of the `n`-th chunk.

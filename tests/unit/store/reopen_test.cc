@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <fstream>
@@ -149,8 +151,61 @@ TEST_CASE("store: the ids of events go on rising after opening again") {
     last = log.append({});
     const auto found = log.finder({.limit = 1000})();
     REQUIRE(found);
-    CHECK(found->size() == static_cast<std::size_t>(session) * 5 + 6);
+    CHECK(found->events.size() == static_cast<std::size_t>(session) * 5 + 6);
   }
+}
+
+TEST_CASE("store: a stream is packed once its last row is old, and again when it goes on") {
+  const ScratchDirectory scratch;
+  const auto store = openOrFail(scratch.path());
+  auto& series = store->series();
+  const StreamId seldom = streamOf(1), often = streamOf(2);
+  appendRows(series, seldom, 0, 1);
+  appendRows(series, often, 0, 1);
+  REQUIRE(writeOut(series, true, at(0)));
+  CHECK(series.counts().open_rows == 2);
+  appendRows(series, often, 1, 2);
+  REQUIRE(writeOut(series, true, at(1)));
+  CHECK(series.counts().open_rows == 2);  // both of the other
+  appendRows(series, seldom, 2, 3);
+  REQUIRE(writeOut(series, true, at(kTick)));
+  CHECK(series.counts().open_rows == 3);
+  REQUIRE(writeOut(series, true, at(kTick + 1)));
+  CHECK(series.counts().open_rows == 1);
+  REQUIRE(writeOut(series, true, at(2 * kTick + 1)));
+  CHECK(series.counts().open_rows == 0);
+}
+
+TEST_CASE("store: rows of a start long ago are packed when the journal has many segments") {
+  const ScratchDirectory scratch;
+  constexpr int kStarts = 40;  // each makes a segment
+  for (int start = 0; start < kStarts; ++start) {
+    const auto store = openOrFail(scratch.path());
+    if (start == 0) appendRows(store->series(), streamOf(1), 0, 1);
+    appendRows(store->series(), streamOf(2), start, start + 1);
+    REQUIRE(writeOut(store->series()));
+  }
+  const auto store = openOrFail(scratch.path());
+  CHECK(listSegments(scratch.path() / "journal")->size() <= 34);
+  checkRows(store->series(), streamOf(1), 1);
+  checkRows(store->series(), streamOf(2), kStarts);
+}
+
+TEST_CASE("store: no program that is started gets a file of the store") {
+  const ScratchDirectory scratch;
+  const auto store = openOrFail(scratch.path());
+  appendRows(store->series(), streamOf(1), 0, 10);
+  REQUIRE(writeOut(store->series()));
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto file = fs::read_symlink(entry.path(), gone).string();
+    if (gone || !file.starts_with(scratch.path().string())) continue;
+    ++files;
+    INFO(file);
+    CHECK((::fcntl(std::stoi(entry.path().filename()), F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  CHECK(files >= 3);  // lock, journal, database
 }
 
 TEST_CASE("store: a torn end of the journal is cut off and told") {
