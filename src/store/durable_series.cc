@@ -80,6 +80,7 @@ Appended DurableSeries::append(StreamId id, const Row& row) {
   now_ms_ = std::max(now_ms_, msOf(row.time));
   unjournaled_bytes_ += rowBytes(stream.pieces().back());
   countClosed(stream, open_before);
+  awaitIdle(known);
   mark(known);
   return Appended::taken;
 }
@@ -123,33 +124,53 @@ std::shared_ptr<const StreamView> DurableSeries::view(StreamId id, Timestamp fro
                                      stream == nullptr ? std::vector<SlabView>{} : stream->views());
 }
 
-/// The oldest segment that holds a row which is in no stored chunk.
-std::uint64_t DurableSeries::oldestNeeded() const {
-  std::uint64_t oldest = UINT64_MAX;
-  for (const auto& [id, known] : streams_) {
-    for (const Piece& piece : known->stream.pieces()) {
-      if (!piece.stored) oldest = std::min(oldest, piece.segment);
-    }
-  }
-  return oldest;
+/// Has the stream looked at when it may have become idle.
+void DurableSeries::awaitIdle(Entry& known) {
+  if (known.awaited || known.stream.openRows() == 0) return;
+  known.awaited = true;
+  idle_.emplace(*known.stream.lastTime(), known.stream.id());
 }
 
-void DurableSeries::closeWhatMustClose(std::int64_t idle_before) {
-  const std::uint64_t pinned = segments_.size() > kMaxSegments ? oldestNeeded() : UINT64_MAX;
-  for (const auto& [id, known] : streams_) {
-    Stream& stream = known->stream;
-    if (stream.openRows() == 0) continue;
-    bool close = *stream.lastTime() < idle_before;
-    if (!close && pinned != UINT64_MAX) {
-      close = std::ranges::any_of(stream.pieces(), [&](const Piece& piece) {
-        return !piece.stored && piece.segment == pinned;
-      });
+void DurableSeries::noteNeeded(Entry& known, std::uint64_t segment) {
+  if (known.needed == segment) return;
+  if (known.needed != UINT64_MAX) needed_.erase({known.needed, known.stream.id()});
+  known.needed = segment;
+  if (segment != UINT64_MAX) needed_.emplace(segment, known.stream.id());
+}
+
+std::uint64_t DurableSeries::oldestNeeded() const {
+  return needed_.empty() ? UINT64_MAX : needed_.begin()->first;
+}
+
+void DurableSeries::close(Entry& known) {
+  const std::uint32_t open_before = known.stream.openRows();
+  if (open_before == 0) return;
+  known.stream.closeChunk();
+  countClosed(known.stream, open_before);
+  mark(known);
+}
+
+void DurableSeries::closeIdle(std::int64_t idle_before) {
+  while (!idle_.empty() && idle_.begin()->first < idle_before) {
+    Entry& known = entry(idle_.begin()->second);
+    idle_.erase(idle_.begin());
+    known.awaited = false;
+    if (known.stream.openRows() == 0) continue;
+    if (*known.stream.lastTime() < idle_before) {
+      close(known);
+    } else {
+      awaitIdle(known);
     }
-    if (!close) continue;
-    const std::uint32_t open_before = stream.openRows();
-    stream.closeChunk();
-    countClosed(stream, open_before);
-    mark(*known);
+  }
+}
+
+/// Closes the chunks for which the oldest segment has to be kept, if there are too many segments.
+void DurableSeries::closePinning() {
+  if (segments_.size() <= kMaxSegments) return;
+  const std::uint64_t oldest = oldestNeeded();
+  for (const auto& [segment, id] : needed_) {
+    if (segment != oldest) return;
+    close(entry(id));
   }
 }
 
@@ -176,7 +197,8 @@ CommitPart DurableSeries::partOf(Entry& known) {
 
 std::unique_ptr<Commit> DurableSeries::takeCommit(Timestamp close_idle) {
   if (in_commit_) return nullptr;
-  closeWhatMustClose(msOf(close_idle));
+  closeIdle(msOf(close_idle));
+  closePinning();
   std::vector<std::uint64_t> release;
   if (segments_.size() > 1) {
     const std::uint64_t needed = std::min(oldestNeeded(), *segments_.rbegin());
@@ -238,6 +260,11 @@ void DurableSeries::settle(std::unique_ptr<Commit> commit, const Result<void>& o
     } else {
       mark(known);
     }
+    std::uint64_t needed = UINT64_MAX;
+    for (const Piece& piece : known.stream.pieces()) {
+      if (!piece.stored) needed = std::min(needed, piece.segment);
+    }
+    noteNeeded(known, needed);
   }
 }
 

@@ -48,13 +48,20 @@ class DurableSeries final : public SeriesStore {
     Column listed_names = 0;     // names that are in the index
     bool listed = false;         // the stream itself is
     bool dirty = false;          // stands in dirty_
+    bool awaited = false;        // stands in idle_
+    std::uint64_t needed =
+        UINT64_MAX;  // oldest segment that holds a row which is in no stored chunk
   };
 
   Entry& entry(const StreamId& id);
   const Stream* find(const StreamId& id) const;
   void mark(Entry& entry);
   void countClosed(Stream& stream, std::uint32_t open_before);
-  void closeWhatMustClose(std::int64_t idle_before);
+  void awaitIdle(Entry& entry);
+  void noteNeeded(Entry& entry, std::uint64_t segment);
+  void closeIdle(std::int64_t idle_before);
+  void closePinning();
+  void close(Entry& entry);
   CommitPart partOf(Entry& entry);
   void settleJournal(const CommitPart& part, std::uint64_t segment);
   void settleDatabase(Entry& entry, const CommitPart& part);
@@ -77,6 +84,11 @@ class DurableSeries final : public SeriesStore {
   DamageCount damage_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::map<StreamId, std::unique_ptr<Entry>> streams_;
   std::vector<Entry*> dirty_;
+  // Streams with open rows, by a time that is not after their last row. What is looked at of them
+  // for each commit is only what may be idle.
+  std::set<std::pair<std::int64_t, StreamId>> idle_;
+  std::set<std::pair<std::uint64_t, StreamId>>
+      needed_;                        // streams that need a segment, by Entry::needed
   std::set<std::uint64_t> segments_;  // that exist, the newest one being written
   bool in_commit_ = false;
   bool unsynced_ = false;              // the journal holds rows that may not be on the disk yet

@@ -213,6 +213,8 @@ void DurableSeries::replayRow(const StreamId& id, const Row& row, std::uint64_t 
   piece.journaled = piece.rows;
   piece.segment = std::min(piece.segment, segment);
   countClosed(stream, open_before);
+  awaitIdle(known);
+  noteNeeded(known, std::min(known.needed, segment));
   mark(known);
 }
 

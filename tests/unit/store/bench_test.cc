@@ -141,5 +141,34 @@ TEST_CASE("bench: append, journal and chunks", "[.bench]") {
       reading * 1e9 / static_cast<double>(points), usage.ru_maxrss / 1024);
 }
 
+TEST_CASE("bench: commits beside idle streams", "[.bench]") {
+  constexpr int kStreams = 10'000, kCommits = 500;
+  const ScratchDirectory scratch;
+  auto store = openOrFail(scratch.path());
+  auto& series = store->series();
+  const auto id = [](int number) {
+    StreamId stream;
+    stream.entity.bytes[0] = static_cast<std::uint8_t>(number >> 8);
+    stream.entity.bytes[1] = static_cast<std::uint8_t>(number);
+    return stream;
+  };
+  for (int i = 0; i < kStreams; ++i) {
+    REQUIRE(series.declare(id(i), gauges(1)));
+    series.append(id(i), row(0, {0}, {1}));
+  }
+  REQUIRE(writeOut(series));
+  double taking = 0;
+  for (int t = 1; t <= kCommits; ++t) {
+    series.append(id(t % 10), row(t, {0}, {1}));
+    const double start = cpuSeconds();
+    auto commit = series.takeCommit(at(-1));
+    taking += cpuSeconds() - start;
+    const auto outcome = commit->write(false);
+    series.settle(std::move(commit), outcome);
+  }
+  std::printf("{\"idle_streams\":%d,\"take_commit_microseconds\":%.1f}\n", kStreams,
+              taking * 1e6 / kCommits);
+}
+
 }  // namespace
 }  // namespace virtseer::store
