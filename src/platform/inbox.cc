@@ -1,5 +1,6 @@
 #include "platform/inbox.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -24,6 +25,8 @@ Inbox::Inbox(asio::any_io_executor loop) : readable_(loop), written_(std::move(l
 
 void Inbox::push(std::string_view bytes) {
   if (end_ || bytes.empty()) return;
+  // Not with every piece taken: what a flood left is moved only so often.
+  if (place_ >= bytes_.size() - place_) bytes_.erase(0, std::exchange(place_, 0));
   bytes_.append(bytes);
   readable_.cancel();
 }
@@ -36,11 +39,17 @@ void Inbox::end(Error why) {
 }
 
 asio::awaitable<Result<std::string>> Inbox::take(std::shared_ptr<Inbox> inbox) {
-  while (inbox->bytes_.empty()) {
+  while (inbox->unread() == 0) {
     if (inbox->end_) co_return fail(*inbox->end_);
     co_await waitOn(inbox->readable_);
   }
-  co_return std::exchange(inbox->bytes_, {});
+  auto piece = inbox->bytes_.substr(inbox->place_, kMaxTake);
+  inbox->place_ += piece.size();
+  if (inbox->unread() == 0) {
+    inbox->bytes_ = {};
+    inbox->place_ = 0;
+  }
+  co_return piece;
 }
 
 void Inbox::sent(std::uint64_t total) {

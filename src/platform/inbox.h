@@ -24,9 +24,11 @@ class Inbox {
   void end(Error why);
   bool ended() const { return end_.has_value(); }
   const std::optional<Error>& reason() const { return end_; }
-  std::size_t unread() const { return bytes_.size(); }
+  std::size_t unread() const { return bytes_.size() - place_; }
 
-  /// All bytes that wait, or, once there are none, why there will be none.
+  /// Whoever reads works on one piece at a time, and lets the loop turn in between.
+  static constexpr std::size_t kMaxTake = 64 * 1024;
+  /// Bytes that wait, at most kMaxTake of them, or, once there are none, why there will be none.
   static boost::asio::awaitable<Result<std::string>> take(std::shared_ptr<Inbox> inbox);
 
   /// `total` bytes, counted from the channel's beginning, were handed to the other side.
@@ -39,6 +41,7 @@ class Inbox {
   boost::asio::steady_timer readable_;
   boost::asio::steady_timer written_;
   std::string bytes_;
+  std::size_t place_ = 0;  ///< bytes before this one are taken
   std::uint64_t sent_ = 0;
   std::optional<Error> end_;
 };

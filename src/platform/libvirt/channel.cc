@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "platform/libvirt/errors.h"
+#include "platform/libvirt/stream_end.h"
 
 namespace virtseer::platform {
 
@@ -48,8 +49,7 @@ class Stream final : public NativeChannel {
     Closer::close(closer_, [self = shared()] {
       {
         const std::lock_guard lock(self->mutex_);
-        self->closed_ = true;
-        if (self->sending_) return;  // the sender finishes it
+        if (!self->end_.close()) return;  // the sender finishes it, or it is finished
       }
       self->finish();
     });
@@ -66,10 +66,9 @@ class Stream final : public NativeChannel {
 
   Result<void> drain() override {
     std::unique_lock lock(mutex_);
-    if (sending_) return {};
+    if (!end_.beginSending()) return {};
     Result<void> result;
-    sending_ = true;
-    while (result && !out_.empty() && !ended_ && !closed_) {
+    while (result && !out_.empty() && !ended_ && !end_.closed()) {
       const auto bytes = std::move(out_.front());
       out_.pop_front();
       lock.unlock();
@@ -79,8 +78,7 @@ class Stream final : public NativeChannel {
       sent_ += bytes.size();
       if (result) tellSent(sent_);
     }
-    sending_ = false;
-    const bool finish_now = closed_;
+    const bool finish_now = end_.endSending();
     lock.unlock();
     if (!result) fail(result.error());
     if (finish_now) Closer::close(closer_, [self = shared()] { self->finish(); });
@@ -109,7 +107,7 @@ class Stream final : public NativeChannel {
     Result<void> received;
     {
       const std::lock_guard lock(self->mutex_);
-      if (self->closed_ || self->ended_) return;
+      if (self->end_.closed() || self->ended_) return;
       if (events & VIR_STREAM_EVENT_READABLE) received = self->receive();
     }
     if (received && (events & (VIR_STREAM_EVENT_HANGUP | VIR_STREAM_EVENT_ERROR)))
@@ -120,15 +118,16 @@ class Stream final : public NativeChannel {
   /// On the event thread, with the mutex held, so that the closer does not free the stream
   /// meanwhile. Takes everything there is: nobody fills libvirt's queue as long as this runs.
   Result<void> receive() {
+    std::array<char, kChunkBytes> buffer;
     for (;;) {
-      const int count = virStreamRecv(stream_.get(), buffer_.data(), buffer_.size());
+      const int count = virStreamRecv(stream_.get(), buffer.data(), buffer.size());
       if (count == -2) return {};
       if (count < 0) return std::unexpected(lastError("read the channel", nullptr));
       if (count == 0) return std::unexpected(Error{Code::unreachable, "the guest's end is gone"});
       const auto size = static_cast<std::size_t>(count);
       if ((unread_ += size) > kMaxUnreadBytes)
         return std::unexpected(Error{Code::busy, "the guest sends faster than it is read"});
-      gate_->post([inbox = inbox_, bytes = std::string(buffer_.data(), size)] {
+      gate_->post([inbox = inbox_, bytes = std::string(buffer.data(), size)] {
         if (const auto reader = inbox.lock()) reader->push(bytes);
       });
     }
@@ -152,7 +151,7 @@ class Stream final : public NativeChannel {
     });
   }
 
-  /// On the closer's thread, when nobody else touches the stream any more.
+  /// On the closer's thread, once, when nobody else touches the stream any more: see StreamEnd.
   void finish() {
     virStreamEventRemoveCallback(stream_.get());
     virStreamAbort(stream_.get());
@@ -173,12 +172,10 @@ class Stream final : public NativeChannel {
   const std::weak_ptr<Inbox> inbox_;
   std::atomic<bool> closing_ = false;
   std::atomic<std::size_t> unread_ = 0;
-  std::array<char, kChunkBytes> buffer_;
 
   std::mutex mutex_;
-  bool closed_ = false;   ///< the stream is not to be touched
-  bool ended_ = false;    ///< the reader was told
-  bool sending_ = false;  ///< a thread is in drain()
+  StreamEnd end_;
+  bool ended_ = false;  ///< the reader was told
   std::deque<std::string> out_;
   std::size_t waiting_ = 0;
   std::uint64_t queued_ = 0;
