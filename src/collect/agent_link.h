@@ -38,6 +38,7 @@ struct AgentLinks::Connection {
   std::string reason;    ///< why it ended, if we know better than the channel
   bool penalty = false;  ///< ended for floods or garbage
   bool refused = false;  ///< ended for another protocol
+  bool stalled = false;  ///< ended since rows cannot be stored now: the agent is to keep them
   std::optional<std::chrono::steady_clock::time_point> answered;  ///< when a Hello came
   std::map<std::uint64_t, std::shared_ptr<PendingLoad>> loads;
 
@@ -88,15 +89,24 @@ struct AgentLinks::Link {
   Backoff penalties;
   EchoPosition position;
   Mark taken, marked, committed;
+  std::optional<Timestamp> last;  ///< time of the stream's last row that was taken
   ConnectionPtr connection;
   AgentLink view;
   bool announced = false;  ///< agent.connected was reported, agent.lost not yet
-  std::string complaint;   ///< the last agent.refused or agent.closed
+  std::string complaint;   ///< the last agent.refused, agent.closed or agent.failed
   std::chrono::steady_clock::time_point complained{};
   std::chrono::steady_clock::time_point lost_since{};
 
+  /// The echo was received but is not stored: it, and what follows, is to come again.
+  void rewindBefore(std::uint64_t sequence) {
+    position.sequence = sequence - 1;
+    position.asked = 0;
+    position.last = last;
+  }
+
   void moveTo(const EchoPosition& stored) {
     position = stored;
+    last = stored.last;
     taken = marked = committed = {stored.epoch, stored.sequence};
   }
 };

@@ -37,7 +37,8 @@ AgentLinks::AgentLinks(asio::any_io_executor loop, const Clock& clock, AgentLink
       report_(std::move(report)),
       random_(std::random_device{}()),
       last_load_(static_cast<std::uint64_t>(clock.wall().time_since_epoch().count())),
-      tasks_(loop, [](const std::string& task, const std::string& what) {
+      tasks_(loop, [this](const std::string& task, const std::string& what) {
+        ++past_.failures;
         log(Level::error, task + " ended: " + what);
       }) {}
 

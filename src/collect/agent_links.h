@@ -11,8 +11,10 @@
 
 #include "base/task_group.h"
 #include "base/time.h"
+#include "collect/collect_counts.h"
 #include "collect/echo_session.h"
 #include "collect/row_sink.h"
+#include "collect/row_time.h"
 #include "model/machine.h"
 #include "platform/environment.h"
 
@@ -51,10 +53,14 @@ StoredPosition positionIn(Current current) {
   };
 }
 
-/// Sums over all links since the daemon started, for health and /metrics.
+/// Sums over all links since the daemon started, for health and /metrics. All but `connected` never
+/// go down, also when a VM leaves.
 struct AgentTotals {
   std::uint64_t connected = 0;  ///< now
   std::uint64_t echoes = 0, duplicates = 0, lost = 0, faults = 0;
+  std::uint64_t elsewhere = 0;  ///< echoes acknowledged by another daemon, before the VM came here
+  std::uint64_t failures = 0;   ///< links begun again after a fault of the daemon itself
+  CollectCounts counts;         ///< `missed_beats` is not counted here
 };
 
 /// All links to agents. Each VM that runs and has the echo channel gets a coroutine that opens it,
@@ -64,7 +70,11 @@ struct AgentTotals {
 ///
 /// Echoes are acknowledged only once they are stored: see commitTaken() and committed(). Events
 /// reported: agent.connected, agent.restarted, agent.lost (10 s without a link while the VM runs),
-/// agent.refused (another protocol) and agent.closed (flood, garbage).
+/// agent.refused (another protocol), agent.closed (flood, garbage), agent.failed (a fault in the
+/// daemon) and clock.stepped_back (see row_time.h).
+///
+/// A row that the store has no room for, or no time, ends the link: the agent keeps it and what
+/// follows, and sends it again when the link is opened anew, after pauses that grow.
 ///
 /// Loop thread only. The environments given to setVms() must outlive `co_await stop()`.
 class AgentLinks {
@@ -111,6 +121,7 @@ class AgentLinks {
   using ConnectionPtr = std::shared_ptr<Connection>;
 
   boost::asio::awaitable<void> serve(LinkPtr link);
+  boost::asio::awaitable<Millis> attempt(LinkPtr link);
   boost::asio::awaitable<void> talk(LinkPtr link, std::unique_ptr<platform::Channel> channel);
   boost::asio::awaitable<void> send(LinkPtr link, ConnectionPtr connection);
   boost::asio::awaitable<void> pause(LinkPtr link, Millis span);
@@ -123,6 +134,8 @@ class AgentLinks {
   void takeRow(Link& link, const EchoRow& row);
   void takeLoadState(Link& link, const echo::LoadState& state);
   void takeClose(Link& link, const EchoClose& close);
+  void takeTooEarly(Link& link, const EchoTooEarly& early);
+  void complain(Link& link, Severity severity, std::string kind, const std::string& what);
   void count(Link& link, const EchoCounters& before);
   void lost(Link& link, const std::string& reason);
   void event(const Link& link, Severity severity, std::string kind, std::string message);
@@ -136,7 +149,8 @@ class AgentLinks {
   std::mt19937_64 random_;
   std::uint64_t last_load_ = 0;
   std::map<Uuid, LinkPtr> links_;
-  AgentTotals past_;  ///< of links that are gone
+  AgentTotals past_;  ///< of links that are gone, and what is not counted for each link
+  StepBack step_back_;
   TaskGroup tasks_;
 };
 

@@ -20,37 +20,55 @@ constexpr Millis kRefusedPause{60'000};
 
 }  // namespace
 
-/// Runs while the VM is listed and wanted at all; begun again by setVms().
+/// Runs while the VM is listed and wanted at all; begun again by setVms(). A fault of the daemon in
+/// the middle ends the attempt, not the link.
 asio::awaitable<void> AgentLinks::serve(LinkPtr link) {
+  // Whatever ends this coroutine, setVms() may begin it again.
+  struct Serving {
+    Link& served;
+    ~Serving() { served.serving = false; }
+  } const serving{*link};
   while (link->wanted) {
-    link->nudged = false;
-    if (link->view.state != AgentLink::State::refused)
-      link->view.state = AgentLink::State::connecting;
+    std::string failure;
     Millis span{0};
-    auto channel =
-        co_await link->environment->openChannel(link->vm, std::string(echo::kChannelName));
+    try {
+      span = co_await attempt(link);
+    } catch (const std::exception& thrown) {
+      failure = thrown.what();
+    }
+    link->connection.reset();
     if (!link->wanted) break;
-    if (channel) {
-      co_await talk(link, std::move(*channel));
-      const auto& ended = *link->connection;
-      if (ended.answered) link->backoff.reset();
-      // A guest that behaved for as long as the longest pause has come to reason.
-      if (ended.answered && clock_.mono() - *ended.answered > options_.max_penalty)
-        link->penalties.reset();
-      span = ended.refused   ? std::min(kRefusedPause, options_.max_penalty)
-             : ended.penalty ? link->penalties.next()
-                             : link->backoff.next();
-      link->connection.reset();
-    } else {
-      link->view.reason = "the channel does not open: " + printable(channel.error().message);
+    if (!failure.empty()) {
+      ++past_.failures;
+      link->view.reason = "the link failed inside the daemon: " + printable(failure);
+      complain(*link, Severity::error, "agent.failed", link->view.reason);
       span = link->backoff.next();
     }
-    if (!link->wanted) break;
     lost(*link, link->view.reason);
     co_await pause(link, span);
   }
-  link->connection.reset();
-  link->serving = false;
+}
+
+/// Opens the channel and talks until it ends; how long to pause then.
+asio::awaitable<Millis> AgentLinks::attempt(LinkPtr link) {
+  link->nudged = false;
+  if (link->view.state != AgentLink::State::refused)
+    link->view.state = AgentLink::State::connecting;
+  auto channel = co_await link->environment->openChannel(link->vm, std::string(echo::kChannelName));
+  if (!link->wanted) co_return Millis(0);
+  if (!channel) {
+    link->view.reason = "the channel does not open: " + printable(channel.error().message);
+    co_return link->backoff.next();
+  }
+  co_await talk(link, std::move(*channel));
+  const auto& ended = *link->connection;
+  if (ended.answered && !ended.stalled) link->backoff.reset();
+  // A guest that behaved for as long as the longest pause has come to reason.
+  if (ended.answered && clock_.mono() - *ended.answered > options_.max_penalty)
+    link->penalties.reset();
+  co_return ended.refused ? std::min(kRefusedPause, options_.max_penalty)
+  : ended.penalty         ? link->penalties.next()
+                          : link->backoff.next();
 }
 
 /// Ends early when nudged or no longer wanted.
@@ -96,6 +114,11 @@ asio::awaitable<void> AgentLinks::talk(LinkPtr link, std::unique_ptr<platform::C
 
 /// Writes what waits, looks after silence.
 asio::awaitable<void> AgentLinks::send(LinkPtr link, ConnectionPtr connection) {
+  // Whatever ends this coroutine ends the reader too.
+  struct Ender {
+    Connection& connection;
+    ~Ender() { connection.end("writing to the channel ended"); }
+  } const ender{*connection};
   while (!connection->ended) {
     if (!connection->outbox.empty()) {
       const auto wrote = co_await connection->channel->write(std::exchange(connection->outbox, {}));
@@ -136,6 +159,8 @@ void AgentLinks::take(Link& link, EchoOutcome outcome) {
     greet(link);
   else if (const auto* close = std::get_if<EchoClose>(&outcome))
     takeClose(link, *close);
+  else if (const auto* early = std::get_if<EchoTooEarly>(&outcome))
+    takeTooEarly(link, *early);
 }
 
 void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
@@ -157,11 +182,26 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
 }
 
 void AgentLinks::takeRow(Link& link, const EchoRow& row) {
+  const auto reached = link.position;
+  link.rewindBefore(row.sequence);  // it stays so if this throws
+  const auto refused = link.writer.refused();
   const auto fate = link.writer.append(row.time, link.connection->session.columns(), row.values);
-  if (!fate || *fate != store::Appended::taken) {
+  past_.counts.refused_values += link.writer.refused() - refused;
+  if (!fate || *fate == store::Appended::overflow) {
+    ++past_.counts.overflow_rows;
+    link.connection->stalled = true;
+    link.connection->end(fate ? "the store has no room: the agent keeps its echoes"
+                              : "the store does not take echoes: " +
+                                    printable(fate.error().message));
+    return;
+  }
+  link.position = reached;
+  if (*fate == store::Appended::late) {
+    ++past_.counts.late_rows;
     ++link.view.lost;
     return;
   }
+  link.last = row.time;
   link.taken = {link.view.epoch, row.sequence};
   link.view.sequence = row.sequence;
   link.view.last_echo = row.time;
@@ -181,11 +221,25 @@ void AgentLinks::takeClose(Link& link, const EchoClose& close) {
   link.connection->end("closed: " + close.reason);
   link.view.reason = link.connection->reason;
   link.view.state = AgentLink::State::refused;
+  complain(link, Severity::warning, close.refused ? "agent.refused" : "agent.closed", close.reason);
+}
+
+void AgentLinks::takeTooEarly(Link& link, const EchoTooEarly& early) {
+  ++past_.counts.late_rows;
+  link.connection->stalled = true;
+  link.connection->end("the wall clock was set back: nothing can be stored until " +
+                       rfc3339(early.last));
+  if (auto event = step_back_.refused("echoes of guests", std::nullopt, early.last, clock_.wall()))
+    report_(std::move(*event));
+}
+
+void AgentLinks::complain(Link& link, Severity severity, std::string kind,
+                          const std::string& what) {
   const auto now = clock_.mono();
-  if (link.complaint == close.reason && now - link.complained < kComplaintEvery) return;
-  link.complaint = close.reason;
+  if (link.complaint == what && now - link.complained < kComplaintEvery) return;
+  link.complaint = what;
   link.complained = now;
-  event(link, Severity::warning, close.refused ? "agent.refused" : "agent.closed", close.reason);
+  event(link, severity, std::move(kind), what);
 }
 
 void AgentLinks::count(Link& link, const EchoCounters& before) {
@@ -193,6 +247,7 @@ void AgentLinks::count(Link& link, const EchoCounters& before) {
   link.view.duplicates += now.duplicates - before.duplicates;
   link.view.lost += now.lost - before.lost;
   link.view.faults += now.faults - before.faults;
+  past_.elsewhere += now.elsewhere - before.elsewhere;
 }
 
 /// Called when a link ended, and again while the agent stays away: says so once that took longer

@@ -14,8 +14,9 @@ const SeriesName kSequenceColumn{"echo_sequence", {}, Kind::gauge};
 
 namespace {
 
-/// What the exposition and the API add to every series to say whose it is.
-constexpr std::array<std::string_view, 6> kReservedLabels{"vm",     "uuid",        "host",
+/// What says whose a series is: the exposition adds `domain`, `uuid` and `host`; under the others
+/// the API and people look for the same.
+constexpr std::array<std::string_view, 7> kReservedLabels{"domain", "uuid",        "host",  "vm",
                                                           "source", "environment", "entity"};
 
 }  // namespace

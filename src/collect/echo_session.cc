@@ -191,6 +191,13 @@ void EchoSession::takeEcho(std::string_view body, Timestamp wall, Outcomes& out)
     ++counters_.duplicates;
     return;
   }
+  const bool replayed = echo->sequence < hello_.next_sequence;
+  const auto time = timeOf(*echo, replayed, wall);
+  if (!time) {
+    end();
+    out.emplace_back(EchoTooEarly{*position_.last});
+    return;
+  }
   if (echo->sequence > expected_) {
     if (position_.asked != expected_) {
       position_.asked = expected_;
@@ -203,23 +210,17 @@ void EchoSession::takeEcho(std::string_view body, Timestamp wall, Outcomes& out)
   }
   position_.sequence = echo->sequence;
   expected_ = echo->sequence + 1;
-  takeRow(std::move(*echo), wall, out);
+  takeRow(std::move(*echo), *time, replayed, out);
 }
 
-void EchoSession::takeRow(echo::Echo echo, Timestamp wall, Outcomes& out) {
+void EchoSession::takeRow(echo::Echo echo, Timestamp time, bool replayed, Outcomes& out) {
   if (echo.values.size() > catalogue_.size()) {
     ++counters_.lost;
     return fault("an echo with values beyond the catalogue", out);
   }
-  const bool replayed = echo.sequence < hello_.next_sequence;
-  const auto time = timeOf(echo, replayed, wall);
-  if (!time) {
-    ++counters_.lost;
-    return;
-  }
-  position_.last = *time;
+  position_.last = time;
   ++counters_.taken;
-  EchoRow row{.sequence = echo.sequence, .time = *time, .replayed = replayed, .values = {}};
+  EchoRow row{.sequence = echo.sequence, .time = time, .replayed = replayed, .values = {}};
   row.values.assign(columns_.size(), kMissing);
   for (std::size_t i = 0; i < echo.values.size(); ++i) row.values[places_[i]] = echo.values[i];
   row.values[kEpochPlace] = static_cast<double>(hello_.epoch);
@@ -240,9 +241,7 @@ std::optional<Timestamp> EchoSession::timeOf(const echo::Echo& echo, bool replay
            Millis(std::min<std::uint64_t>(behind, static_cast<std::uint64_t>(kMaxAge.count())));
     time = std::min(time, wall);
   }
-  if (position_.last && time <= *position_.last) time = *position_.last + Millis(1);
-  if (time > wall + kMaxAhead) return std::nullopt;
-  return time;
+  return rowTime(time, position_.last, wall);
 }
 
 std::optional<std::string> EchoSession::stored(std::uint64_t epoch, std::uint64_t sequence) const {
@@ -256,10 +255,14 @@ void EchoSession::fault(std::string reason, Outcomes& out) {
     close(fmt::format("{} faulty frames, the last: {}", session_faults_, reason), false, out);
 }
 
-void EchoSession::close(std::string reason, bool refused, Outcomes& out) {
+void EchoSession::end() {
   closed_ = true;
   connected_ = false;
   check_ = Instant::max();
+}
+
+void EchoSession::close(std::string reason, bool refused, Outcomes& out) {
+  end();
   out.emplace_back(EchoClose{std::move(reason), refused});
 }
 

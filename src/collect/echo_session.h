@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "collect/row_time.h"
 #include "collect/token_bucket.h"
 #include "model/series.h"
 #include "virtseer/echo/codec.h"
@@ -73,8 +74,14 @@ struct EchoClose {
   std::string reason;    ///< for a person
   bool refused = false;  ///< trying again soon is of no use: another protocol
 };
+/// The wall clock was set back behind the stream's last row: no row can be stored now. The link
+/// must be closed, and opened again later: what the agent has is not taken, so it sends it again.
+/// Nothing more comes out of this session.
+struct EchoTooEarly {
+  Timestamp last;  ///< of the stream's last row
+};
 using EchoOutcome =
-    std::variant<EchoConnected, EchoRow, echo::LoadState, EchoGreetAgain, EchoClose>;
+    std::variant<EchoConnected, EchoRow, echo::LoadState, EchoGreetAgain, EchoClose, EchoTooEarly>;
 
 /// The daemon's end of the echo protocol on one channel: bytes and times in, outcomes out; no I/O,
 /// no clock. Whose echoes these are is known from the channel, nothing in a frame is asked.
@@ -88,8 +95,9 @@ using EchoOutcome =
 /// the time by which the guest's monotonic clock moved between echo and Hello (at most kMaxAge),
 /// and early enough that each announced one after it has a millisecond of its own up to the
 /// Hello's arrival. A stream's times rise strictly: where that needs it, a row gets the last row's
-/// time plus 1 ms. So no row is later than `now`, but for several in one millisecond; one that
-/// would be more than kMaxAhead later (the wall clock was set back) is dropped and counted as lost.
+/// time plus 1 ms. So no row is later than `now`, but for several in one millisecond; if one
+/// would be more than kMaxAhead later (the wall clock was set back, see row_time.h) the session
+/// ends before it.
 ///
 /// Gaps: a number missing within a session is asked for once by greeting again; if it is still
 /// missing it is lost. Of numbers missing between sessions as many are lost as the agent says its
@@ -101,7 +109,6 @@ class EchoSession {
   using Instant = std::chrono::steady_clock::time_point;
 
   static constexpr Millis kMaxAge{std::chrono::hours(24 * 7)};
-  static constexpr Millis kMaxAhead{1000};
 
   EchoSession(EchoLimits limits, EchoPosition position);
 
@@ -144,10 +151,11 @@ class EchoSession {
   void takeHello(std::string_view body, Timestamp wall, Outcomes& out);
   void takeCatalogue(std::string_view body, Outcomes& out);
   void takeEcho(std::string_view body, Timestamp wall, Outcomes& out);
-  void takeRow(echo::Echo echo, Timestamp wall, Outcomes& out);
+  void takeRow(echo::Echo echo, Timestamp time, bool replayed, Outcomes& out);
   void adopt(const echo::Hello& hello);
   std::optional<Timestamp> timeOf(const echo::Echo& echo, bool replayed, Timestamp wall) const;
   void fault(std::string reason, Outcomes& out);
+  void end();
   void close(std::string reason, bool refused, Outcomes& out);
   void heard(Instant now);
 

@@ -8,8 +8,10 @@
 
 #include "base/pool.h"
 #include "base/time.h"
+#include "collect/collect_counts.h"
 #include "collect/host_probe.h"
 #include "collect/row_sink.h"
+#include "collect/row_time.h"
 
 namespace virtseer::collect {
 
@@ -17,10 +19,11 @@ namespace virtseer::collect {
 /// files), and writes rows to {host, Source::host}. Loop thread only; `pool` must outlive run().
 class HostCollector {
  public:
-  /// `looked` gets each sample, for the host's capacity. It may be empty.
+  /// `looked` gets each sample, for the host's capacity. `report` gets events: clock.stepped_back
+  /// (see row_time.h). Both may be empty.
   HostCollector(boost::asio::any_io_executor loop, const Clock& clock, BlockingPool& pool,
                 HostProbeOptions options, Millis interval, Uuid host, RowSink rows,
-                std::function<void(const HostSample&)> looked);
+                std::function<void(const HostSample&)> looked, EventSink report = {});
 
   /// Looks until cancelled; the first time at once.
   boost::asio::awaitable<void> run();
@@ -28,19 +31,23 @@ class HostCollector {
   /// Another store serves: columns are declared again.
   void storeSwapped() { writer_.redeclare(); }
 
-  /// Looks that failed or came too late.
-  std::uint64_t missed() const { return missed_; }
+  const CollectCounts& counts() const { return counts_; }
 
  private:
+  void store(const HostSample& sample);
+
   const Clock& clock_;
   BlockingPool& pool_;
   const std::shared_ptr<const HostProbe> probe_;
   const Millis interval_;
+  const StreamId stream_;
   const RowSink rows_;
   const std::function<void(const HostSample&)> looked_;
+  const EventSink report_;
   StreamWriter writer_;
   boost::asio::steady_timer beat_;
-  std::uint64_t missed_ = 0;
+  CollectCounts counts_;
+  StepBack step_back_;
 };
 
 }  // namespace virtseer::collect

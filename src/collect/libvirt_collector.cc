@@ -50,11 +50,6 @@ void LibvirtCollector::storeSwapped() {
   for (auto& [vm, writer] : writers_) writer.redeclare();
 }
 
-std::optional<Timestamp> LibvirtCollector::lastSeen(Uuid vm) const {
-  const auto found = seen_.find(vm);
-  return found == seen_.end() ? std::nullopt : std::optional(found->second);
-}
-
 void LibvirtCollector::report(Event event) {
   if (callbacks_.report) callbacks_.report(std::move(event));
 }
@@ -124,7 +119,6 @@ void LibvirtCollector::adopt(std::vector<Vm> vms) {
   }
   const auto left = [&](const auto& entry) { return !here.contains(entry.first); };
   std::erase_if(writers_, left);
-  std::erase_if(seen_, left);
   std::erase_if(timed_out_, [&](Uuid vm) { return !here.contains(vm); });
   std::erase_if(balloon_asked_, [&](Uuid vm) { return !here.contains(vm); });
   vms_ = std::move(vms);
@@ -164,23 +158,23 @@ asio::awaitable<void> LibvirtCollector::collect() {
   const auto start = clock_.mono();
   for (;;) {
     const auto began = clock_.mono();
-    if (environment_.status().connected && environment_.capabilities().statistics) {
+    if (environment_.status().connected) {
       const auto statistics = co_await environment_.statistics();
       if (statistics) {
         store(*statistics);
       } else {
-        ++missed_;
+        ++counts_.missed_beats;
         for (const auto& vm : vms_)
           if (active(vm.state)) timed_out_.insert(vm.uuid);
       }
-    } else if (!environment_.status().connected) {
+    } else {
       for (const auto& vm : vms_)
         if (active(vm.state)) timed_out_.insert(vm.uuid);
     }
     const auto now = clock_.mono();
     const auto next = nextTick(start, options_.interval, now);
     const auto due = nextTick(start, options_.interval, began);
-    missed_ += static_cast<std::uint64_t>((next - due) / options_.interval);
+    counts_.missed_beats += static_cast<std::uint64_t>((next - due) / options_.interval);
     beat_.expires_after(next - now);
     co_await wait(beat_);
   }
@@ -191,17 +185,34 @@ void LibvirtCollector::store(const std::vector<platform::VmStatistics>& statisti
   timed_out_.clear();
   for (const auto& vm : statistics) {
     if (vm.timed_out) timed_out_.insert(vm.uuid);
-    if (vm.values.empty()) continue;
-    seen_[vm.uuid] = now;
-    values_.clear();
-    for (const auto& value : vm.values) values_.push_back({value.name, value.value});
-    auto& writer =
-        writers_.try_emplace(vm.uuid, rows_, StreamId{vm.uuid, Source::libvirt}).first->second;
-    const auto fate = writer.append(now, values_);
-    if (!fate)
-      log(Level::warning,
-          "statistics of VM " + vm.uuid.text() + " have no place: " + fate.error().message);
+    if (!vm.values.empty()) store(vm, now);
   }
+}
+
+void LibvirtCollector::store(const platform::VmStatistics& vm, Timestamp now) {
+  const StreamId stream{vm.uuid, Source::libvirt};
+  const auto last = rows_.last ? rows_.last(stream) : std::nullopt;
+  const auto time = rowTime(now, last, now);
+  if (!time) {
+    ++counts_.late_rows;
+    if (auto event = step_back_.refused("figures of the VMs of " + environment_.status().uri,
+                                        std::nullopt, *last, now))
+      report(std::move(*event));
+    return;
+  }
+  values_.clear();
+  for (const auto& value : vm.values) values_.push_back({value.name, value.value});
+  auto& writer = writers_.try_emplace(vm.uuid, rows_, stream).first->second;
+  const auto refused = writer.refused();
+  const auto fate = writer.append(*time, values_);
+  counts_.refused_values += writer.refused() - refused;
+  if (!fate)
+    log(Level::warning,
+        "statistics of VM " + vm.uuid.text() + " have no place: " + fate.error().message);
+  if (fate && *fate == store::Appended::late)
+    ++counts_.late_rows;
+  else if (!fate || *fate != store::Appended::taken)
+    ++counts_.overflow_rows;
 }
 
 }  // namespace virtseer::collect

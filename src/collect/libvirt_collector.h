@@ -11,7 +11,9 @@
 
 #include "base/task_group.h"
 #include "base/time.h"
+#include "collect/collect_counts.h"
 #include "collect/row_sink.h"
+#include "collect/row_time.h"
 #include "collect/stream_writer.h"
 #include "collect/vm_watch.h"
 #include "model/machine.h"
@@ -43,7 +45,8 @@ struct LibvirtCollectorCallbacks {
 /// something changes, events, and the balloon driver's period. Rows go to {VM, Source::libvirt},
 /// stamped with the wall clock on arrival. Each beat is stored once: one that is missed (a slow
 /// call) is skipped. While an environment does not answer, VMs keep their last values in the store,
-/// with the mark `timed_out`. Loop thread only; the environment must outlive the coroutines.
+/// with the mark `timed_out`. A wall clock that was set back: see row_time.h. Loop thread only; the
+/// environment must outlive the coroutines.
 class LibvirtCollector {
  public:
   LibvirtCollector(boost::asio::any_io_executor loop, const Clock& clock,
@@ -61,12 +64,9 @@ class LibvirtCollector {
   const std::vector<Vm>& vms() const { return vms_; }
   /// The hypervisor's figures of this VM are the last known ones: it was busy, or the call failed.
   bool timedOut(Uuid vm) const { return timed_out_.contains(vm); }
-  /// When the VM's figures last came in full or in part.
-  std::optional<Timestamp> lastSeen(Uuid vm) const;
 
   const platform::Environment& environment() const { return environment_; }
-  /// Beats without statistics, since the call before took too long or failed.
-  std::uint64_t missed() const { return missed_; }
+  const CollectCounts& counts() const { return counts_; }
 
  private:
   boost::asio::awaitable<void> collect();
@@ -75,6 +75,7 @@ class LibvirtCollector {
   boost::asio::awaitable<bool> waitForReason();
   void take(const platform::Notice& notice);
   void store(const std::vector<platform::VmStatistics>& statistics);
+  void store(const platform::VmStatistics& vm, Timestamp now);
   void adopt(std::vector<Vm> vms);
   void report(Event event);
 
@@ -89,11 +90,11 @@ class LibvirtCollector {
   bool list_wanted_ = false;
   std::vector<Vm> vms_;
   std::map<Uuid, StreamWriter> writers_;
-  std::map<Uuid, Timestamp> seen_;
   std::set<Uuid> timed_out_;
   std::set<Uuid> balloon_asked_;  ///< asked since the VM began to run
   std::vector<NamedValue> values_;
-  std::uint64_t missed_ = 0;
+  CollectCounts counts_;
+  StepBack step_back_;
 };
 
 }  // namespace virtseer::collect

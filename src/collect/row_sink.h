@@ -20,6 +20,8 @@ struct RowSink {
   std::function<Result<std::vector<Column>>(StreamId, std::span<const SeriesName>)> declare;
   /// As store::SeriesStore::append().
   std::function<store::Appended(StreamId, const Row&)> append;
+  /// As store::SeriesStore::lastTime(). Empty: not known.
+  std::function<std::optional<Timestamp>(StreamId)> last = {};
 };
 
 /// A sink into whatever store::SeriesStore& `current()` returns at the time of each call.
@@ -28,7 +30,8 @@ RowSink sinkInto(Current current) {
   return {[current](StreamId stream, std::span<const SeriesName> names) {
             return current().declare(stream, names);
           },
-          [current](StreamId stream, const Row& row) { return current().append(stream, row); }};
+          [current](StreamId stream, const Row& row) { return current().append(stream, row); },
+          [current](StreamId stream) { return current().lastTime(stream); }};
 }
 
 /// Where events go: `id` is left 0, `time` is set. Loop thread only.

@@ -38,7 +38,7 @@ struct Judge {
     require(row.values[1] == static_cast<double>(row.sequence));
     require(row.sequence > sequence);
     require(!last || row.time > *last);
-    require(row.time <= wall + EchoSession::kMaxAhead);
+    require(row.time <= wall + kMaxAhead);
     require(row.time >= wall - EchoSession::kMaxAge - Millis(1));
     for (const double value : row.values) require(!std::isinf(value));
     sequence = row.sequence;
@@ -48,6 +48,10 @@ struct Judge {
   void operator()(const EchoGreetAgain&) {}
   void operator()(const EchoClose& close) {
     require(!closed && !close.reason.empty());
+    closed = true;
+  }
+  void operator()(const EchoTooEarly& early) {
+    require(!closed && last && early.last == *last && early.last + Millis(1) > wall + kMaxAhead);
     closed = true;
   }
 };

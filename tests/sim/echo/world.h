@@ -181,6 +181,9 @@ class Daemon {
     } else if (auto* close = std::get_if<collect::EchoClose>(&outcome)) {
       closed = close->reason;
       port.breakLink();
+    } else if (std::holds_alternative<collect::EchoTooEarly>(outcome)) {
+      closed = "too early";
+      port.breakLink();
     }
   }
 

@@ -88,6 +88,15 @@ struct Bench : LoopBench {
     return static_cast<std::size_t>(std::count_if(events.begin(), events.end(),
                                                   [&](const Event& e) { return e.kind == kind; }));
   }
+  /// Turns until echoes 1 to `last`, at least, are stored, each once and in order.
+  bool untilWhole(std::size_t last) {
+    if (!until([&] { return taken() >= last; })) return false;
+    for (std::size_t i = 0; i < taken(); ++i) {
+      if (rows.rows(kStream)[i].values[1] != static_cast<double>(i + 1)) return false;
+      if (i > 0 && rows.rows(kStream)[i].time <= rows.rows(kStream)[i - 1].time) return false;
+    }
+    return true;
+  }
   bool untilState(AgentLink::State state) {
     return until([&] { return links.view(kVm).state == state; });
   }
@@ -134,15 +143,79 @@ TEST_CASE("an echo is acknowledged only once it is stored") {
   REQUIRE(bench.until([&] { return agent.session().kept() == 0; }));
 }
 
-TEST_CASE("a row that the store has no room for is not acknowledged") {
+TEST_CASE("rows that the store has no room for stay with the agent and come again later") {
   Bench bench;
   bench.rows.fate = store::Appended::overflow;
   FakeAgent agent(bench.port(), 7);
   bench.setVms({runningVm(kVm, "web")});
-  REQUIRE(bench.until([&] { return bench.links.view(kVm).lost == 1; }));
+  REQUIRE(bench.until([&] { return bench.links.totals().counts.overflow_rows >= 3; }));
   bench.commit();
   bench.turn();
-  CHECK(agent.session().kept() == 1);
+  CHECK(bench.taken() == 0);
+  CHECK(agent.session().kept() >= 3);
+  CHECK(bench.links.view(kVm).reason == "the store has no room: the agent keeps its echoes");
+  bench.rows.fate = store::Appended::taken;
+  REQUIRE(bench.untilWhole(4));
+  CHECK(bench.links.view(kVm).lost == 0);
+  bench.commit();
+  REQUIRE(bench.until([&] { return agent.session().kept() == 0; }));
+}
+
+TEST_CASE(
+    "a fault of the daemon in the middle of a row costs the attempt, not the row nor the link") {
+  Bench bench;
+  bench.rows.throws = 2;
+  FakeAgent agent(bench.port(), 7);
+  bench.setVms({runningVm(kVm, "web")});
+  REQUIRE(bench.untilWhole(3));
+  CHECK(bench.count("agent.failed") == 1);
+  CHECK(bench.links.totals().failures == 2);
+  CHECK(bench.links.view(kVm).lost == 0);
+}
+
+TEST_CASE("while the wall clock is set back guests keep their echoes; it is said once per step") {
+  Bench bench;
+  FakeAgent agent(bench.port(), 7);
+  bench.setVms({runningVm(kVm, "web")});
+  for (std::size_t step = 1; step <= 2; ++step) {
+    REQUIRE(bench.until([&] { return bench.taken() >= 1 && agent.session().kept() > 0; }));
+    bench.commit();
+    const auto before = bench.taken();
+    bench.clock.stepWall(Millis(-3'600'000));
+    agent.echo();
+    const auto late = bench.links.totals().counts.late_rows;
+    REQUIRE(bench.until([&] { return bench.links.totals().counts.late_rows >= late + 3; }));
+    bench.commit();
+    CHECK(bench.taken() == before);
+    CHECK(bench.count("clock.stepped_back") == step);
+    bench.clock.stepWall(Millis(3'800'000));
+    REQUIRE(bench.untilWhole(before + 3));
+    CHECK(bench.links.view(kVm).lost == 0);
+  }
+  CHECK(bench.events.back().kind == "clock.stepped_back");
+}
+
+TEST_CASE("totals never go down when a VM leaves and comes back") {
+  Bench bench;
+  AgentTotals before;
+  for (std::uint64_t epoch = 7; epoch < 10; ++epoch) {
+    const auto seen = bench.taken();
+    FakeAgent agent(bench.port(), epoch);
+    bench.setVms({runningVm(kVm, "web")});
+    REQUIRE(bench.until([&] { return bench.taken() > seen; }));
+    bench.port().write(echo::encode(echo::Ack{1, 1}));
+    REQUIRE(bench.until([&] { return bench.links.totals().faults > before.faults; }));
+    const auto with = bench.links.totals();
+    bench.setVms({});
+    bench.turn();
+    const auto without = bench.links.totals();
+    CHECK(without.echoes >= with.echoes);
+    CHECK(without.faults >= with.faults);
+    CHECK(without.duplicates >= with.duplicates);
+    CHECK(without.lost >= with.lost);
+    CHECK(without.echoes > before.echoes);
+    before = without;
+  }
 }
 
 TEST_CASE("a channel that ends is opened again and nothing is lost or doubled") {

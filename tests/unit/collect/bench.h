@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct RecordedRows {
   std::size_t declarations = 0;
   std::size_t columns_at_most = 4096;
   store::Appended fate = store::Appended::taken;
+  int throws = 0;  ///< so many appends fail by an exception
 
   RowSink sink() {
     return {[this](StreamId id, std::span<const SeriesName> names) -> Result<std::vector<Column>> {
@@ -48,8 +50,16 @@ struct RecordedRows {
               return out;
             },
             [this](StreamId id, const Row& row) {
+              if (throws > 0) {
+                --throws;
+                throw std::runtime_error("a fault in the store");
+              }
               if (fate == store::Appended::taken) streams[id].rows.push_back(row);
               return fate;
+            },
+            [this](StreamId id) {
+              const auto& known = streams[id].rows;
+              return known.empty() ? std::nullopt : std::optional(known.back().time);
             }};
   }
 

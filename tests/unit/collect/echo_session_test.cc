@@ -120,6 +120,8 @@ TEST_CASE("metrics of the hypervisor or the host cannot come from a guest") {
 TEST_CASE("a label that says whose series it is cannot come from a guest") {
   CHECK(refusal(SeriesName{"guest_a", {{"vm", "other"}}, Kind::gauge}));
   CHECK(refusal(SeriesName{"guest_a", {{"uuid", "0"}}, Kind::gauge}));
+  CHECK(refusal(SeriesName{"guest_a", {{"domain", "other"}}, Kind::gauge}));
+  CHECK(refusal(SeriesName{"guest_a", {{"host", "other"}}, Kind::gauge}));
   CHECK(refusal(SeriesName{"guest_a", {{"__name__", "x"}}, Kind::gauge}));
   CHECK_FALSE(refusal(SeriesName{"guest_a", {{"device", "vda"}}, Kind::gauge}));
 }
@@ -252,11 +254,33 @@ TEST_CASE("a wall clock that was set back far stores nothing in the future") {
   Talk talk;
   talk.open();
   REQUIRE(only<EchoRow>(talk.echo(1)));
+  const auto taken = talk.clock.wall();
   talk.clock.stepWall(Millis(-3'600'000));
-  CHECK(talk.echo(2).empty());
-  CHECK(talk.session.counters().lost == 1);
-  talk.clock.stepWall(Millis(3'600'001));
-  CHECK(only<EchoRow>(talk.echo(3)));
+  const auto outcomes = talk.echo(2);
+  REQUIRE(only<EchoTooEarly>(outcomes));
+  CHECK(only<EchoTooEarly>(outcomes)->last == taken);
+  CHECK(talk.echo(3).empty());
+  CHECK(talk.session.counters().lost == 0);
+  CHECK(talk.session.position().sequence == 1);
+
+  // What was not taken is taken once the clock has caught up.
+  Talk later({}, talk.session.position());
+  later.clock.stepWall(Millis(1));
+  later.open(2, 4);
+  CHECK(only<EchoRow>(later.echo(2)));
+  CHECK(only<EchoRow>(later.echo(3)));
+  CHECK(later.session.counters().lost == 0);
+}
+
+TEST_CASE("a wall clock that was set back a little costs nothing") {
+  Talk talk;
+  talk.open();
+  const auto first = talk.clock.wall();
+  REQUIRE(only<EchoRow>(talk.echo(1)));
+  talk.clock.stepWall(Millis(-900));
+  const auto outcomes = talk.echo(2);
+  REQUIRE(only<EchoRow>(outcomes));
+  CHECK(only<EchoRow>(outcomes)->time == first + Millis(1));
 }
 
 TEST_CASE("a missing number is asked for once, then counted as lost") {

@@ -59,7 +59,6 @@ TEST_CASE("statistics become rows of the VM's stream, stamped with the wall cloc
   CHECK(bench.rows.last(kStream, kCpu.metric) == 12.5);
   CHECK(bench.rows.rows(kStream).front().time == kStart);
   CHECK(bench.rows.declarations == 1);
-  CHECK(bench.collector.lastSeen(kVm) == kStart);
   CHECK(bench.count("libvirt.connected") == 1);
 }
 
@@ -80,7 +79,7 @@ TEST_CASE("a call that fails marks every VM that runs") {
   bench.environment.failNext(FakeEnvironment::Call::statistics, {Code::timeout, "slow"}, 1);
   REQUIRE(bench.until([&] { return bench.collector.timedOut(kVm); }));
   REQUIRE(bench.until([&] { return !bench.collector.timedOut(kVm); }));
-  CHECK(bench.collector.missed() >= 1);
+  CHECK(bench.collector.counts().missed_beats >= 1);
 }
 
 TEST_CASE("a burst of notices leads to one new list") {
@@ -159,4 +158,65 @@ TEST_CASE("a store that was swapped gets its columns declared again") {
   bench.collector.storeSwapped();
   REQUIRE(bench.until([&] { return bench.rows.rows(kStream).size() >= 1; }));
   CHECK(bench.rows.last(kStream, kCpu.metric) == 12.5);
+}
+
+TEST_CASE("a driver without bulk statistics is asked for figures all the same") {
+  Bench bench;
+  bench.environment.setCapabilities({.statistics = false, .channels = false, .notices = true});
+  bench.start();
+  REQUIRE(bench.until([&] { return !bench.rows.rows(kStream).empty(); }));
+  CHECK(bench.rows.last(kStream, kCpu.metric) == 12.5);
+}
+
+TEST_CASE("while the wall clock is set back no row is stored, and it is said once per step") {
+  Bench bench;
+  bench.start();
+  for (std::size_t step = 1; step <= 2; ++step) {
+    bench.clock.advance(Millis(120'000));
+    const auto now = bench.clock.wall();
+    REQUIRE(bench.until([&] {
+      return !bench.rows.rows(kStream).empty() && bench.rows.rows(kStream).back().time >= now;
+    }));
+    const auto late = bench.collector.counts().late_rows;
+    const auto before = bench.rows.rows(kStream).size();
+    bench.clock.stepWall(Millis(-3'600'000));
+    REQUIRE(bench.until([&] { return bench.collector.counts().late_rows >= late + 3; }));
+    CHECK(bench.rows.rows(kStream).size() == before);
+    CHECK(bench.count("clock.stepped_back") == step);
+    bench.clock.stepWall(Millis(3'700'000));
+    REQUIRE(bench.until([&] { return bench.rows.rows(kStream).size() > before; }));
+  }
+}
+
+TEST_CASE("a wall clock that was set back a little stores on, a millisecond after the last row") {
+  Bench bench;
+  bench.start();
+  REQUIRE(bench.until([&] { return !bench.rows.rows(kStream).empty(); }));
+  const auto before = bench.rows.rows(kStream).size();
+  bench.clock.stepWall(Millis(-500));
+  REQUIRE(bench.until([&] { return bench.rows.rows(kStream).size() > before; }));
+  const auto& rows = bench.rows.rows(kStream);
+  CHECK(rows[before].time == rows[before - 1].time + Millis(1));
+  CHECK(bench.collector.counts().late_rows == 0);
+  CHECK(bench.count("clock.stepped_back") == 0);
+}
+
+TEST_CASE("what the store did not take is counted") {
+  Bench bench;
+  SECTION("for want of room") {
+    bench.rows.fate = store::Appended::overflow;
+    bench.start();
+    REQUIRE(bench.until([&] { return bench.collector.counts().overflow_rows >= 2; }));
+  }
+  SECTION("for want of columns, also of VMs that are gone") {
+    bench.rows.columns_at_most = 0;
+    bench.start();
+    REQUIRE(bench.until([&] { return bench.collector.counts().refused_values >= 2; }));
+    const auto before = bench.collector.counts().refused_values;
+    bench.environment.removeVm(kVm);
+    bench.environment.notify(
+        {platform::Notice::Kind::vm_lifecycle, kVm, "web", "undefined", "removed"});
+    REQUIRE(bench.until([&] { return bench.collector.vms().empty(); }));
+    CHECK(bench.collector.counts().refused_values >= before);
+  }
 }
