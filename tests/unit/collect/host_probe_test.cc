@@ -226,3 +226,35 @@ TEST_CASE("the host collector writes a row at each beat and tells the capacity")
   bench.end();
   CHECK(bench.failures.empty());
 }
+
+TEST_CASE("a host whose clock is set back stores nothing until it caught up, and says so once") {
+  const Tree tree;
+  tree.machine();
+  LoopBench bench;
+  ManualClock clock(kStart);
+  BlockingPool pool(bench.loop.get_executor(), "probe", {1, 4, 1});
+  RecordedRows rows;
+  std::vector<Event> events;
+  HostCollector collector(bench.loop.get_executor(), clock, pool, at(tree), Millis(5), kOther,
+                          rows.sink(), {},
+                          [&](Event event) { events.push_back(std::move(event)); });
+  bench.tasks.spawn("host", collector.run());
+  const StreamId stream{kOther, Source::host};
+  REQUIRE(bench.until([&] { return !rows.rows(stream).empty(); }));
+  clock.stepWall(Millis(-3'600'000));
+  const auto before = rows.rows(stream).size();
+  REQUIRE(bench.until([&] { return collector.counts().late_rows >= 2; }));
+  CHECK(rows.rows(stream).size() == before);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == "clock.stepped_back");
+  CHECK(events[0].entity == kOther);
+  CHECK(events[0].message ==
+        "the wall clock is 3600.0 s behind what is stored already, it was set back: the host's "
+        "figures will not be stored until " +
+            rfc3339(rows.rows(stream).back().time));
+  clock.stepWall(Millis(3'600'000) + Millis(1000));
+  REQUIRE(bench.until([&] { return rows.rows(stream).size() > before; }));
+  CHECK(events.size() == 1);
+  bench.end();
+  CHECK(bench.failures.empty());
+}
