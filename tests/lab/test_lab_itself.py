@@ -7,6 +7,9 @@ import subprocess
 
 import pytest
 from labkit import ROOT
+from lablib import machine
+from lablib.host import BINDS
+from lablib.lab import Lab
 from lablib.machine import LabError
 
 LAB = ROOT / "tests/lab/lab"
@@ -23,37 +26,55 @@ def command(environment, *arguments):
                           stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
 
 
-def traces():
-    """What a lab could leave on a machine."""
-    namespaces = set()
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def namespaces(pids):
+    found = set()
+    for pid in pids:
         for kind in ("mnt", "net", "pid", "uts", "ipc", "cgroup"):
             try:
-                namespaces.add(os.readlink(process / "ns" / kind))
+                found.add(os.readlink(f"/proc/{pid}/ns/{kind}"))
             except OSError:
                 continue
-    mounts = {line.split(" ", 4)[4] for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines()}
-    loops = subprocess.run(["losetup", "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    groups = {str(path) for path in pathlib.Path("/sys/fs/cgroup").glob("*/virtseer-lab-*")}
-    links = set(os.listdir("/sys/class/net"))
-    folders = {path for path in ("/etc/virtseer", "/run/virtseer", "/var/lib/virtseer", "/etc/libvirt", "/run/libvirt",
-                                 "/tmp/virtseer-lab-other", "/tmp/virtseer-lab-other.lock") if os.path.exists(path)}
-    folders.update(str(path) for path in pathlib.Path("/var/lock").glob("LCK..*"))
-    return {"namespaces": namespaces, "mounts": mounts, "loops": loops, "groups": groups, "links": links,
-            "folders": folders}
+    return found
+
+
+def traces(world, spaces):
+    """What of a lab is on the machine: `spaces` are its namespaces. The machine may do other work meanwhile."""
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    places = {line.split()[4] for line in mounts}
+    loops = subprocess.run(["losetup", "--list", "--noheadings"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    found = {place for place in places if place in BINDS.values() or place.startswith(str(world.folder))}
+    found |= {line for line in loops.splitlines() if f" {world.folder}/" in line}
+    found |= {group for letter in "ABC" for group in world.host(letter).group.left()}
+    found |= set(os.listdir("/sys/class/net")) & {"sw0", "br0", "up0", "portA", "portB", "portC"}
+    found |= {path for path in (str(world.folder), f"{world.folder}.lock") if os.path.exists(path)}
+    found |= {str(path) for path in pathlib.Path("/var/lock").glob("LCK..*")}
+    return found | namespaces(machine.pids()) & spaces
 
 
 def test_two_runs_in_a_row_leave_nothing_behind(other_lab):
-    before = traces()
+    world = Lab(other_lab["VIRTSEER_LAB"])
+    folders = {path for path in BINDS.values() if os.path.exists(path)}
+    before = traces(world, set())
     for _ in range(2):
         up = command(other_lab, "up", "A", "B")
         assert up.returncode == 0, up.stdout
         start = command(other_lab, "guest", "start", "A", "trace")
         assert start.returncode == 0, start.stdout
-        assert traces()["loops"] != before["loops"]
+        assert command(other_lab, "forward", "A", str(free_port())).returncode == 0
+        spaces = namespaces([world.host("A").init, world.host("B").init, world.switch]) - namespaces([os.getpid()])
+        during = traces(world, spaces)
+        assert len(spaces) == 13 and spaces < during
+        assert any("trace.raw" in line for line in during) and any("virtseer-lab-" in line for line in during)
         down = command(other_lab, "down")
         assert down.returncode == 0, down.stdout
-        assert traces() == before
+        assert traces(world, spaces) == before
+    assert {path for path in BINDS.values() if os.path.exists(path)} == folders
 
 
 def test_three_hosts_come_up_with_a_share_of_the_machine_each(other_lab):
@@ -99,10 +120,7 @@ def test_the_daemon_is_not_root_and_may_not_read_images(lab, guest):
 
 
 def test_the_forwarder_serves_the_daemon_on_loopback(lab):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = lab.forward("B", port)
+    url = lab.forward("B", free_port())
     body = subprocess.run(["curl", "-s", "-m", "20", f"{url}api/v1/hosts"], stdout=subprocess.PIPE, text=True,
                           check=True).stdout
     assert '"host-B"' in body
