@@ -57,6 +57,7 @@ Request events(const ShowEvents& command) {
   query.add("entity", command.vm).add("from", moment(command.from)).add("to", moment(command.to));
   query.add("severity", command.severity).add("kind", command.kind);
   query.add("limit", command.limit ? fmt::format("{}", *command.limit) : "");
+  query.add("cursor", command.before ? fmt::format("{}", *command.before) : "");
   return {Request::Method::get, query.take(), ""};
 }
 

@@ -1,6 +1,7 @@
 #include "cli/invocation.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <sstream>
@@ -29,11 +30,20 @@ std::string labelFault(const std::string& text) {
   const auto equals = text.find('=');
   return equals != std::string::npos && equals > 0 ? "" : "must be KEY=VALUE";
 }
+std::string idFault(const std::string& text) {
+  std::uint64_t id = 0;
+  const auto* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, id);
+  return read.ec == std::errc() && read.ptr == end
+             ? ""
+             : "must be the whole number that the page after it tells";
+}
 
 const CLI::Validator kDuration(durationFault, "");
 const CLI::Validator kSize(sizeFault, "");
 const CLI::Validator kMoment(momentFault, "");
 const CLI::Validator kLabel(labelFault, "");
+const CLI::Validator kId(idFault, "");
 const std::vector<std::string> kAggregations{"mean", "min", "max", "last", "sum",     "count",
                                              "p50",  "p95", "p99", "rate", "increase"};
 
@@ -164,6 +174,9 @@ class Grammar {
     sub->add_option("--limit", into->limit, "at most so many [100]")
         ->check(CLI::Range(1, 1000))
         ->type_name("N");
+    sub->add_option("--before", into->before, "only what came before this id: the page before")
+        ->check(kId)
+        ->type_name("ID");
   }
 
   void addLoad() {

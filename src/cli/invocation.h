@@ -44,6 +44,7 @@ struct ShowSeries {
 struct ShowEvents {
   std::string vm, from, to, severity, kind;
   std::optional<unsigned> limit;
+  std::optional<std::uint64_t> before;  ///< an event's id: only older ones
 };
 struct OrderLoad {
   std::string vm;

@@ -144,7 +144,11 @@ Result<std::string> eventsTable(std::string_view events) {
                shownText(event, {"kind"}), name.empty() ? shownText(event, {"entity"}) : name,
                rawText(event, {"message"})});
   }
-  return table.empty() ? "No events.\n" : table.text();
+  const auto whole = parseObject(events);
+  const std::string next = whole ? rawText(*whole, {"next"}) : "";
+  if (next.empty()) return table.empty() ? "No events.\n" : table.text();
+  return fmt::format("{}Older events: --before {}\n",
+                     table.empty() ? "None among the newest.\n" : table.text(), printable(next));
 }
 
 Result<std::string> loadText(std::string_view accepted, std::string_view vm, Millis duration) {

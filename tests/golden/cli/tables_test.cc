@@ -59,6 +59,9 @@ TEST_CASE("series as a person sees them", "[golden]") {
 
 TEST_CASE("events as a person sees them", "[golden]") {
   compare("cli_events.txt", eventsTable(body("cli_events.json")));
+  CHECK(*eventsTable(R"({"items":[],"next":null})") == "No events.\n");
+  CHECK(*eventsTable(R"({"items":[],"next":"17"})") ==
+        "None among the newest.\nOlder events: --before 17\n");
 }
 
 TEST_CASE("a load order as a person sees it", "[golden]") {

@@ -57,10 +57,15 @@ TEST_CASE("commands ask the endpoints of the API", "[commands]") {
         "series?metric=m&label=device%3Avda&source=guest&from=-15m&to=2026-01-31T08%3A05%3A00Z&"
         "step=1m&aggregation=max");
   CHECK(hostSeries(series).target.starts_with("/api/v1/hosts/web/series?metric=m"));
-  ShowEvents events{
-      .vm = "web", .from = "1h", .to = "", .severity = "error", .kind = "vm.", .limit = 7};
+  ShowEvents events{.vm = "web",
+                    .from = "1h",
+                    .to = "",
+                    .severity = "error",
+                    .kind = "vm.",
+                    .limit = 7,
+                    .before = 901};
   CHECK(requestOf(events).target ==
-        "/api/v1/events?entity=web&from=-1h&severity=error&kind=vm.&limit=7");
+        "/api/v1/events?entity=web&from=-1h&severity=error&kind=vm.&limit=7&cursor=901");
   const auto load = requestOf(OrderLoad{"web", 1.5, 1024, 2048, Millis(1000), Millis(5000)});
   CHECK(load.method == Request::Method::post);
   CHECK(load.target == "/api/v1/vms/web/load");

@@ -44,10 +44,11 @@ TEST_CASE("each command takes its own options", "[invocation]") {
   CHECK(series.metric == "guest_load1");
   CHECK(series.from == "-15m");
   CHECK(series.labels == std::vector<std::string>{"a=b", "c=d=e"});
-  const auto events =
-      command<ShowEvents>({"events", "--vm", "web", "--severity", "warning", "--limit", "5"});
+  const auto events = command<ShowEvents>({"events", "--vm", "web", "--severity", "warning",
+                                           "--limit", "5", "--before", "18446744073709551615"});
   CHECK(events.vm == "web");
   CHECK(events.limit == 5u);
+  CHECK(events.before == UINT64_MAX);
   const auto load = command<OrderLoad>({"load", "web", "--cpu", "0.5", "--memory", "64MiB",
                                         "--disk", "1MiB", "--ramp", "5s", "--for", "1m"});
   CHECK(load.cpu_cores == 0.5);
@@ -86,6 +87,9 @@ TEST_CASE("wrong usage is told and returns the code for it", "[invocation]") {
       {"series", "web", "m", "--label", "novalue"},
       {"events", "--limit", "0"},
       {"events", "--severity", "fatal"},
+      {"events", "--before", "yesterday"},
+      {"events", "--before", "-1"},
+      {"events", "--before", "18446744073709551616"},
       {"load", "web"},
       {"load", "web", "--cpu", "1"},
       {"load", "web", "--cpu", "-1", "--for", "5s"},
