@@ -36,15 +36,17 @@ constexpr ConfigKey kKeys[] = {
      VIRTSEER_SLOT_AS(SecondsSlot, libvirt.balloon_period_s), nullptr},
     {"echo.interval", "duration", 200, 10 * kMinute, "How often agents are told to send an echo.",
      VIRTSEER_SLOT(echo.interval), nullptr},
-    {"echo.top_processes", "whole number", 0, 100, "How many processes an agent reports.",
-     VIRTSEER_SLOT_AS(CountSlot, echo.top_processes), nullptr},
     {"echo.max_faults", "whole number", 1, 1000, "How many faulty frames close an agent's link.",
      VIRTSEER_SLOT_AS(CountSlot, echo.max_faults), nullptr},
     {"echo.max_frames_per_second", "whole number", 1, 10000,
-     "How many frames are taken from one agent per second; the rest is dropped and counted.",
+     "How many frames an agent may send per second, replayed echoes apart. More close its link, "
+     "which is opened again after a pause that grows each time; the agent keeps its echoes "
+     "meanwhile.",
      VIRTSEER_SLOT_AS(CountSlot, echo.max_frames_per_second), nullptr},
-    {"echo.retry", "duration", 100, 5 * kMinute,
-     "The first wait before a closed link is opened again; it doubles while it fails.",
+    {"echo.retry", "duration", 100, kMinute / 2,
+     "How long to wait before a link that failed for the second time in a row is opened again; "
+     "from "
+     "then on the wait doubles up to 30s. After the first failure it is 500ms.",
      VIRTSEER_SLOT(echo.retry), nullptr},
     {"host.name", "text", 0, 253, "The name this host is shown by. Empty: the system's.",
      VIRTSEER_SLOT(host.name), checkHostName},
@@ -94,7 +96,8 @@ constexpr ConfigKey kKeys[] = {
      "How long a client may take to send a request, and the daemon to answer it.",
      VIRTSEER_SLOT(api.request_deadline), nullptr},
     {"store.sync", "duration", 10, kMinute,
-     "How often what was measured is written through to the disk: a crash loses this much at most.",
+     "How often what was measured is written through to the disk: a power cut loses "
+     "this much at most, a crash of the daemon nothing.",
      VIRTSEER_SLOT(store.sync), nullptr},
     {"store.rows_per_chunk", "whole number", 10, 10000,
      "How many rows of a VM are packed into one stored value.",
@@ -102,9 +105,9 @@ constexpr ConfigKey kKeys[] = {
     {"store.cache", "size", kMiB, 64 * kGiB, "Memory for stored blocks that were read lately.",
      VIRTSEER_SLOT_AS(SizeSlot, store.cache_bytes), nullptr},
     {"store.max_unwritten", "size", kMiB, 16 * kGiB,
-     "Memory for what cannot be written while the disk is full or fails; beyond it the oldest is "
-     "dropped "
-     "and counted.",
+     "Memory for what cannot be written while the disk is full or fails; beyond it new rows "
+     "are counted and not taken. Agents keep theirs and send them again; what is measured from "
+     "outside is lost for that time.",
      VIRTSEER_SLOT_AS(SizeSlot, store.max_unwritten_bytes), nullptr},
 };
 

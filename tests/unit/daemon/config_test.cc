@@ -76,7 +76,6 @@ call_deadline = "250ms"
 balloon_period = "2s"
 [echo]
 interval = "2s"
-top_processes = 3
 max_faults = 4
 max_frames_per_second = 9
 retry = "500ms"
@@ -112,7 +111,6 @@ max_unwritten = "8MiB"
   CHECK(config.libvirt.call_deadline == Millis(250));
   CHECK(config.libvirt.balloon_period_s == 2);
   CHECK(config.echo.interval == Millis(2000));
-  CHECK(config.echo.top_processes == 3);
   CHECK(config.echo.max_faults == 4);
   CHECK(config.echo.max_frames_per_second == 9);
   CHECK(config.echo.retry == Millis(500));
@@ -161,7 +159,7 @@ TEST_CASE("all faults are told at once, each with file, line and key", "[config]
                                  "interval = 5\n"
                                  "uris = [\"qemu:///system\", 7]\n"
                                  "[echo]\n"
-                                 "top_processes = 1000\n"
+                                 "max_frames_per_second = 0\n"
                                  "max_faults = 2.5\n"
                                  "retry = \"5 s\"\n"
                                  "[host]\n"
@@ -181,7 +179,7 @@ TEST_CASE("all faults are told at once, each with file, line and key", "[config]
   CHECK(place("libvirt.intervall") == "virtseer.toml:6");
   CHECK(place("libvirt.interval") == "virtseer.toml:7");
   CHECK(place("libvirt.uris") == "virtseer.toml:8");
-  CHECK(place("echo.top_processes") == "virtseer.toml:10");
+  CHECK(place("echo.max_frames_per_second") == "virtseer.toml:10");
   CHECK(place("echo.max_faults") == "virtseer.toml:11");
   CHECK(place("echo.retry") == "virtseer.toml:12");
   CHECK(place("host.cpus") == "virtseer.toml:14");
