@@ -42,6 +42,13 @@ def test_the_unit_says_what_the_daemon_relies_on():
     assert "Requires=" not in unit
 
 
+def test_every_manual_the_unit_names_exists():
+    named = re.findall(r"\bman:([\w.-]+)\((\d)\)", text(UNIT))
+    assert named
+    for page, section in named:
+        assert (ROOT / f"packaging/man/{page}.{section}").exists(), f"{page}({section})"
+
+
 def test_the_unit_is_exposed_little():
     done = run("systemd-analyze", "--offline=true", "security", UNIT, env=dict(os.environ, LC_ALL="C.UTF-8"))
     exposure = re.search(r"Overall exposure level for virtseer.service: ([\d.]+)", done.stdout)
