@@ -166,6 +166,12 @@ void MetricsText::addOwn() {
   gauge("virtseer_store_series", "Series in the store", health.series);
   gauge("virtseer_store_journal_bytes", "Size of the journal", health.journal_bytes);
   gauge("virtseer_store_disk_bytes", "Size of the store without its journal", health.disk_bytes);
+  counter("virtseer_collect_missed_beats_total", "Rounds of statistics that did not come in time",
+          health.missed_beats);
+  counter("virtseer_collect_refused_values_total",
+          "Values left out, since their stream has too many series", health.refused_values);
+  counter("virtseer_collect_link_failures_total",
+          "Agent links begun again after a fault of the daemon itself", health.link_failures);
   counter("virtseer_events_dropped_total", "Events that could not be kept", health.events_dropped);
   counter("virtseer_requests_refused_total", "Requests refused by a bound or for lack of a right",
           health.requests_refused);

@@ -189,6 +189,10 @@ Result<std::string> statusText(std::string_view body, Timestamp now) {
   page.line("dropped", fmt::format("{} events; refused {} requests",
                                    countText(number(*health, {"events_dropped"})),
                                    countText(number(*health, {"requests_refused"}))));
+  page.line("missed", fmt::format("{} rounds of statistics, {} values, {} links begun again",
+                                  countText(number(*health, {"collect", "missed_beats"})),
+                                  countText(number(*health, {"collect", "refused_values"})),
+                                  countText(number(*health, {"collect", "link_failures"}))));
   page.heading("environments");
   const Json* environments = at(*health, {"environments"});
   if (environments && environments->is_array())

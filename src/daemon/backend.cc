@@ -211,6 +211,11 @@ api::Health DaemonBackend::health() {
   out.echo_duplicates = agents.duplicates;
   out.echo_lost = agents.lost;
   out.echo_faults = agents.faults;
+  auto collected = parts_.collected();
+  collected += agents.counts;
+  out.missed_beats = collected.missed_beats;
+  out.refused_values = collected.refused_values;
+  out.link_failures = agents.failures;
   out.requests_refused = parts_.requests_refused();
   out.events_dropped = store_.events().dropped();
   out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();

@@ -19,6 +19,8 @@ namespace virtseer::daemon {
 struct Parts {
   std::function<AgentLink(Uuid vm)> agent;
   std::function<collect::AgentTotals()> agents;
+  /// Of all collectors but the agents' links.
+  std::function<collect::CollectCounts()> collected;
   /// The VM was too busy for the hypervisor to answer: its figures are the last known.
   std::function<bool(Uuid vm)> timed_out;
   std::function<std::vector<api::EnvironmentHealth>()> environments;

@@ -26,11 +26,10 @@ struct Config {
     std::uint32_t balloon_period_s = 5;  ///< set on VMs whose period is 0; 0: leave them alone
   } libvirt;
   struct {
-    Millis interval{5000};  ///< what agents are told
-    std::uint32_t top_processes = 10;
+    Millis interval{5000};         ///< what agents are told
     std::uint32_t max_faults = 8;  ///< faulty frames before a link is closed
     std::uint32_t max_frames_per_second = 50;
-    Millis retry{2000};  ///< first wait before a closed link is tried again
+    Millis retry{2000};  ///< wait after a link's second failure in a row
   } echo;
   struct {
     std::string name;  ///< empty: the system's

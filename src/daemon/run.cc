@@ -1,7 +1,7 @@
 #include "daemon/run.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -47,6 +47,7 @@ asio::awaitable<void> serve(Service& service, Result<void>& outcome, TaskGroup& 
 int runDaemon(Config config) {
   setLogLevel(config.log.level);
   std::signal(SIGPIPE, SIG_IGN);
+  umask(0077);  // what guests told is nobody else's business
   log(Level::info, fmt::format("virtseer {} starts", kVersion));
 
   asio::io_context io(1);

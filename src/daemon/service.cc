@@ -49,7 +49,6 @@ collect::AgentLinksOptions linkOptions(const Config& config) {
   options.limits.max_faults = config.echo.max_faults;
   options.limits.max_frames_per_second = config.echo.max_frames_per_second;
   options.settings.interval_ms = static_cast<std::uint32_t>(config.echo.interval.count());
-  options.settings.top_processes = config.echo.top_processes;
   options.retry = config.echo.retry;
   return options;
 }
@@ -156,6 +155,13 @@ daemon::Parts Service::Parts::backendParts() {
   return {
       .agent = [this](Uuid vm) { return links.view(vm); },
       .agents = [this] { return links.totals(); },
+      .collected =
+          [this] {
+            collect::CollectCounts counts;
+            for (const auto& place : places) counts += place.collector->counts();
+            if (host) counts += host->counts();
+            return counts;
+          },
       .timed_out =
           [this](Uuid vm) {
             return std::any_of(places.begin(), places.end(),
@@ -264,7 +270,8 @@ void Service::Parts::startHost() {
         if (known.cpus_online == 0) known.cpus_online = sample.cpus_online;
         if (known.memory_bytes == 0) known.memory_bytes = sample.machine_memory_bytes;
         inventory.setHost(std::move(known));
-      });
+      },
+      [this](Event event) { report(std::move(event)); });
   host_tasks = std::make_unique<TaskGroup>(
       loop,
       [this](const std::string& name, const std::string& what) { stop(name + " ended: " + what); });
