@@ -63,9 +63,8 @@ HostSample HostProbe::sample() const {
   sample.machine_memory_bytes = found.total.value_or(0);
   if (!options_.cgroup.empty() &&
       !Cgroup(options_.root / "sys/fs/cgroup", options_.cgroup).exists())
-    sample.missing.push_back(
-        "the control group " + options_.cgroup +
-        " does not exist: set host.cgroup to one that does, or leave it empty");
+    sample.faults.push_back("the control group " + options_.cgroup +
+                            " does not exist: set host.cgroup to one that does, or leave it empty");
   cpuTime(sample);
   memory(sample, found);
   pressure(sample);
@@ -187,6 +186,10 @@ void HostProbe::capacity(HostSample& sample, const Machine& found) const {
   out.memory_bytes = memory - std::min(memory, options_.reserve_memory_bytes);
   out.origin =
       cpus_from == memory_from ? cpus_from : "cpus: " + cpus_from + ", memory: " + memory_from;
+  if (out.cpus <= 0 && cpus > 0)
+    sample.faults.push_back("host.reserve_cpus leaves no core for VMs: make it smaller");
+  if (out.memory_bytes == 0 && memory > 0)
+    sample.faults.push_back("host.reserve_memory leaves no memory for VMs: make it smaller");
   if (out.cpus > 0) sample.values.push_back({&names().capacity_cpus, out.cpus});
   if (out.memory_bytes > 0)
     sample.values.push_back({&names().capacity_memory, static_cast<double>(out.memory_bytes)});

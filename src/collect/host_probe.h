@@ -29,6 +29,7 @@ struct HostSample {
   std::uint32_t cpus_online = 0;  ///< of the machine
   std::uint64_t machine_memory_bytes = 0;
   std::vector<std::string> missing;  ///< what could not be read, for a person
+  std::vector<std::string> faults;   ///< settings that cannot be followed, each with what to do
 };
 
 /// Reads what belongs to this host: the whole machine, or the control group that the configuration

@@ -34,7 +34,7 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports) {
     out.present.push_back("balloon");
   else if (runs(vm) && vm.balloon_period_s == 0)
     out.missing.push_back("balloon: its statistics period is 0; run 'virsh dommemstat " +
-                          printable(vm.name) +
+                          vm.uuid.text() +
                           " --period 5 --live --config' or set libvirt.balloon_period");
   else if (runs(vm))
     out.missing.push_back(
@@ -145,10 +145,17 @@ asio::awaitable<Result<api::SeriesAnswer>> DaemonBackend::series(std::string nam
   const auto uuid = entity(name);
   if (!uuid) co_return fail(uuid.error());
   auto parts = prepare(store_.series(), streamsOf(*uuid), query);
-  if (parts.empty())
+  if (parts.empty()) {
+    bool known = false;
+    for (const auto& stream : streamsOf(*uuid))
+      for (const auto& column : store_.series().names(stream))
+        known |= column.metric == query.metric;
     co_return fail(Code::not_found,
-                   fmt::format("{} has no series {}: 'virtseer series {}' lists what it has",
-                               printable(name), printable(query.metric), printable(name)));
+                   fmt::format("{} has {}series {}{}: 'virtseer series {}' lists what it has",
+                               printable(name), known ? "" : "no ", printable(query.metric),
+                               known ? ", but none with these labels or of this source" : "",
+                               printable(name)));
+  }
   co_return co_await store_.read(
       "series: read",
       [parts = std::move(parts), query = std::move(query)] { return answer(parts, query); });
@@ -236,6 +243,7 @@ std::vector<std::string> DaemonBackend::problems(const api::Health& health) {
       out.push_back(fmt::format("{} does not answer {} calls; the last known figures are shown",
                                 printable(environment.uri), environment.calls_stuck));
   }
+  for (auto& fault : parts_.host_faults()) out.push_back(std::move(fault));
   if (!health.store_error.empty()) out.push_back(health.store_error);
   if (health.damaged > 0)
     out.push_back(fmt::format("{} pieces of the store are damaged and left out", health.damaged));

@@ -25,6 +25,8 @@ struct Parts {
   std::function<bool(Uuid vm)> timed_out;
   std::function<std::vector<api::EnvironmentHealth>()> environments;
   std::function<boost::asio::awaitable<Result<std::uint64_t>>(Uuid vm, api::LoadOrder order)> load;
+  /// Settings of the host that cannot be followed, each with what to do.
+  std::function<std::vector<std::string>()> host_faults;
   std::function<double()> worst_loop_lag_seconds;
   std::function<std::uint64_t()> requests_refused;
 };

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <optional>
 #include <set>
 #include <utility>
@@ -39,6 +40,9 @@ std::optional<boost::asio::ip::address> listenAddress(std::string_view value) {
   return parsed;
 }
 
+/// A bearer token is guessed over the network: 16 characters of hex are 64 bits.
+constexpr std::size_t kMinTokenBytes = 16;
+
 std::string checkTokenFile(const std::filesystem::path& file) {
   struct stat status{};
   if (::stat(file.c_str(), &status) != 0)
@@ -46,7 +50,12 @@ std::string checkTokenFile(const std::filesystem::path& file) {
   if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", file.string());
   if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
     return fmt::format("{} is open to everybody: chmod o= {}", file.string(), file.string());
-  if (status.st_size == 0) return fmt::format("{} is empty: put a token into it", file.string());
+  std::string token;
+  if (!(std::ifstream(file) >> token) || token.size() < kMinTokenBytes)
+    return fmt::format(
+        "{} holds no token of at least {} characters: make one with "
+        "'openssl rand -hex 32'",
+        file.string(), kMinTokenBytes);
   return {};
 }
 

@@ -142,6 +142,7 @@ struct Service::Parts {
   std::vector<Place> places;
   std::unique_ptr<collect::HostCollector> host;
   std::unique_ptr<TaskGroup> host_tasks;  ///< begun anew when the host's identity changes
+  std::vector<std::string> host_faults;
   std::vector<std::pair<std::unique_ptr<collect::HostCollector>, std::unique_ptr<TaskGroup>>>
       retired;
   DaemonBackend backend;
@@ -186,6 +187,7 @@ daemon::Parts Service::Parts::backendParts() {
                            .duration_ms = static_cast<std::uint32_t>(order.duration.count())},
                           kLoadDeadline);
       },
+      .host_faults = [this] { return host_faults; },
       .worst_loop_lag_seconds = [this] { return lag.worst(); },
       .requests_refused = [this] { return server ? server->counts().refused : 0; },
   };
@@ -195,8 +197,10 @@ void Service::Parts::report(Event event) {
   const Level level = event.severity == Severity::error     ? Level::error
                       : event.severity == Severity::warning ? Level::warning
                                                             : Level::info;
-  const std::string entity = event.entity ? event.entity->text() : "";
-  log(level, event.message, {{"EVENT", event.kind}, {"ENTITY", entity}});
+  if (event.entity)
+    log(level, event.message, {{"EVENT", event.kind}, {"ENTITY", event.entity->text()}});
+  else
+    log(level, event.message, {{"EVENT", event.kind}});
   store.events().append(std::move(event));
   store.touched();
 }
@@ -267,6 +271,7 @@ void Service::Parts::startHost() {
       [this](const collect::HostSample& sample) {
         Host known = inventory.host();
         known.capacity = sample.capacity;
+        host_faults = sample.faults;
         if (known.cpus_online == 0) known.cpus_online = sample.cpus_online;
         if (known.memory_bytes == 0) known.memory_bytes = sample.machine_memory_bytes;
         inventory.setHost(std::move(known));
@@ -305,11 +310,13 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
   const auto token = readToken(config.api.token_file);
   if (!token) co_return fail(token.error());
+  auto allowed_hosts = config.api.allowed_hosts;
+  if (!config.host.name.empty()) allowed_hosts.push_back(config.host.name);
   auto listening = api::Server::start(loop, backend, clock,
                                       {.socket = config.api.socket,
                                        .listen = config.api.listen,
                                        .token = *token,
-                                       .allowed_hosts = config.api.allowed_hosts,
+                                       .allowed_hosts = allowed_hosts,
                                        .max_connections = config.api.max_connections,
                                        .max_body_bytes = config.api.max_body_bytes,
                                        .request_deadline = config.api.request_deadline});
@@ -334,7 +341,7 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
 asio::awaitable<void> Service::Parts::end() {
   notifyManager("STOPPING=1\nSTATUS=stopping");
-  log(Level::info, "stopping: " + stop_reason);
+  if (server) log(Level::info, "stopping: " + stop_reason);
   if (server) co_await server->stop(kServerPatience);
   co_await links.stop();
   for (auto& [old, old_tasks] : retired) co_await old_tasks->join();
@@ -351,6 +358,8 @@ asio::awaitable<void> Service::Parts::end() {
                          .fields = {}});
   store.stop();
   co_await tasks.join();
+  if (const auto problem = store.problem(); !problem.empty())
+    log(Level::error, "what was not written yet is lost: " + problem);
   places.clear();
   files.close();
   store.close();

@@ -99,6 +99,7 @@ asio::awaitable<void> LibvirtEnvironment::run() {
       if (options_.clock->mono() - begun >= kStable) backoff = kFirstBackoff;
     } else {
       status_.error = opened.error().message;
+      tellDisconnected(status_.error);
     }
     asio::steady_timer pause(loop_, backoff);
     co_await pause.async_wait(asio::use_awaitable);
@@ -114,6 +115,7 @@ void LibvirtEnvironment::begin(Session session) {
   status_.connected = true;
   status_.error.clear();
   status_.since = options_.clock->wall();
+  told_ = false;
   if (receiver_) receiver_({Notice::Kind::connected, std::nullopt, "", "", ""});
 }
 
@@ -129,6 +131,12 @@ void LibvirtEnvironment::end(std::string why) {
   for (Lane* lane : {&reading_, &actions_}) renew(*lane);
   status_.connected = false;
   status_.error = why;
+  tellDisconnected(std::move(why));
+}
+
+/// Once per outage: also for one that lasts since the start.
+void LibvirtEnvironment::tellDisconnected(std::string why) {
+  if (std::exchange(told_, true)) return;
   if (receiver_) receiver_({Notice::Kind::disconnected, std::nullopt, "", std::move(why), ""});
 }
 

@@ -58,6 +58,7 @@ class LibvirtEnvironment final : public Environment {
   boost::asio::awaitable<void> waitForEnd(std::uint64_t session);
   void begin(Session session);
   void end(std::string why);
+  void tellDisconnected(std::string why);
   void renew(Lane& lane);
   void receive(std::uint64_t session, const Notice& notice);
   void onClosed(std::uint64_t session, std::string why);
@@ -79,6 +80,7 @@ class LibvirtEnvironment final : public Environment {
   Session session_;
   std::uint64_t last_session_ = 0;
   std::uint64_t closed_session_ = 0;
+  bool told_ = false;  ///< that it is not connected
   std::string closed_reason_;
   boost::asio::steady_timer session_ended_;
   Status status_;

@@ -192,8 +192,8 @@ TEST_CASE("a control group that does not exist is said") {
   tree.machine();
   tree.v2();
   const auto sample = HostProbe(at(tree, "no/such")).sample();
-  REQUIRE_FALSE(sample.missing.empty());
-  CHECK(sample.missing.front() ==
+  REQUIRE_FALSE(sample.faults.empty());
+  CHECK(sample.faults.front() ==
         "the control group no/such does not exist: set host.cgroup to one that does, or leave it "
         "empty");
   CHECK(absent(sample, "host_cpu_seconds_total"));

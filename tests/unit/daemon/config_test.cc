@@ -62,7 +62,7 @@ TEST_CASE("an empty file is the default configuration", "[config]") {
 
 TEST_CASE("every key is read from the file into its own place", "[config]") {
   const Folder folder;
-  const auto token = folder.write("token", "a secret\n");
+  const auto token = folder.write("token", "a-secret-of-16-b\n");
   ::chmod(token.c_str(), 0640);
   const auto loaded = folder.load(fmt::format(R"(
 [log]
@@ -240,7 +240,7 @@ TEST_CASE("a TCP address needs a token unless it is loopback", "[config]") {
 
 TEST_CASE("a token file that others can read is refused", "[config]") {
   const Folder folder;
-  const auto token = folder.write("token", "secret\n");
+  const auto token = folder.write("token", "0123456789abcdef\n");
   const auto key = fmt::format("[api]\ntoken_file = \"{}\"\n", token.string());
   ::chmod(token.c_str(), 0644);
   const auto open = folder.load(key);
@@ -248,6 +248,8 @@ TEST_CASE("a token file that others can read is refused", "[config]") {
   CHECK(open.faults[0].message.find("open to everybody") != std::string::npos);
   ::chmod(token.c_str(), 0600);
   CHECK(folder.load(key).faults.empty());
+  folder.write("token", "short\n");
+  CHECK(folder.load(key).faults.size() == 1);
   std::filesystem::remove(token);
   CHECK(folder.load(key).faults.size() == 1);
 }
