@@ -1,6 +1,11 @@
 #include "api/admission.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
 
 #include "base/text.h"
 
@@ -59,6 +64,34 @@ std::optional<Problem> wrongToken(const AdmissionRules& rules, const Credentials
 }
 
 }  // namespace
+
+std::vector<std::string> fullNames(const std::string& hosts_file, std::string_view name) {
+  constexpr std::size_t kMostNames = 16;
+  std::vector<std::string> out;
+  std::ifstream file(hosts_file);
+  for (std::string line; out.size() < kMostNames && std::getline(file, line);) {
+    std::istringstream words(line.substr(0, line.find('#')));
+    std::string word;
+    words >> word;  // the address
+    while (words >> word)
+      if (word.size() > name.size() + 1 && word[name.size()] == '.' &&
+          sameWord(name, std::string_view(word).substr(0, name.size())))
+        out.push_back(word);
+  }
+  return out;
+}
+
+std::vector<std::string> systemNames(const std::string& hosts_file) {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == 0) return {};
+  const std::string whole(name.data());
+  const std::string brief = whole.substr(0, whole.find('.'));
+  if (brief.empty()) return {};
+  std::vector<std::string> out = fullNames(hosts_file, brief);
+  out.push_back(brief);
+  if (whole != brief) out.push_back(whole);
+  return out;
+}
 
 bool sameSecret(std::string_view secret, std::string_view given) {
   if (secret.empty()) return false;

@@ -14,6 +14,7 @@ struct Peer {
   bool local = true;      ///< on the UNIX socket, which its file mode guards
   bool loopback = false;  ///< over TCP, from this machine
   std::string address;    ///< over TCP: the address that was connected to, as in a URL ("[::1]")
+  std::string remote{};   ///< over TCP: the other side's address, likewise
 };
 
 struct AdmissionRules {
@@ -35,6 +36,13 @@ struct Credentials {
 /// browser; then the token is asked for, but for reading from loopback.
 std::optional<Problem> refused(const AdmissionRules& rules, const Peer& peer,
                                const Credentials& credentials);
+
+/// The system's own name, its short and its full form, as the kernel and `hosts_file` tell them; no
+/// name server is asked. Blocks for reading that file.
+std::vector<std::string> systemNames(const std::string& hosts_file = "/etc/hosts");
+
+/// The names of `hosts_file` (as in hosts(5)) that are `name` with a domain.
+std::vector<std::string> fullNames(const std::string& hosts_file, std::string_view name);
 
 /// Compares in a time that depends on the length of `given` alone.
 bool sameSecret(std::string_view secret, std::string_view given);

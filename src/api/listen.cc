@@ -129,11 +129,17 @@ Peer tcpPeer(const asio::ip::tcp::socket& socket) {
     return address;
   };
   const auto remote = socket.remote_endpoint(failed);
-  if (!failed) peer.loopback = plain(remote.address()).is_loopback();
+  const auto shown = [](const asio::ip::address& address) {
+    return address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
+  };
+  if (!failed) {
+    const auto address = plain(remote.address());
+    peer.loopback = address.is_loopback();
+    peer.remote = shown(address);
+  }
   const auto local = socket.local_endpoint(failed);
   if (failed) return peer;
-  const auto address = plain(local.address());
-  peer.address = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
+  peer.address = shown(plain(local.address()));
   return peer;
 }
 

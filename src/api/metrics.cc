@@ -173,7 +173,8 @@ void MetricsText::addOwn() {
   counter("virtseer_collect_link_failures_total",
           "Agent links begun again after a fault of the daemon itself", health.link_failures);
   counter("virtseer_events_dropped_total", "Events that could not be kept", health.events_dropped);
-  counter("virtseer_requests_refused_total", "Requests refused by a bound or for lack of a right",
+  counter("virtseer_requests_refused_total",
+          "Requests and connections refused by a bound or for lack of a right",
           health.requests_refused);
 }
 

@@ -22,6 +22,8 @@
 
 #include "api/admission.h"
 #include "api/listen.h"
+#include "api/places.h"
+#include "api/refusals.h"
 #include "api/response_head.h"
 #include "api/router.h"
 #include "base/log.h"
@@ -60,11 +62,6 @@ Credentials credentials(const Parser::value_type& message) {
   return out;
 }
 
-std::string_view header(const Parser::value_type& message, http::field field) {
-  const auto value = message[field];
-  return {value.data(), value.size()};
-}
-
 Problem malformed(const error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow)
     return {431, "header_too_large", "the request's header is too large", {}};
@@ -84,7 +81,9 @@ class Server::Impl {
         rules_{options_.token, options_.allowed_hosts},
         listeners_(loop, logFailure),
         sessions_(loop, logFailure),
-        sweeper_(loop) {
+        sweeper_(loop),
+        places_(options_.max_connections, !options_.socket.empty()) {
+    for (auto& name : systemNames()) rules_.allowed_hosts.push_back(std::move(name));
     std::random_device random;
     id_prefix_ = fmt::format("{:08x}", random());
   }
@@ -99,12 +98,16 @@ class Server::Impl {
 
   /// One connection. Known to the server as long as it lives.
   struct Session {
-    Session(Impl& owner, Socket connected, Peer other)
-        : server(owner), socket(std::move(connected)), peer(std::move(other)) {
+    Session(Impl& owner, Socket connected, Peer other, Place taken)
+        : server(owner), socket(std::move(connected)), peer(std::move(other)), place(taken) {
       server.open_.insert(this);
+      ++server.places_.taken(place);
       enter(Phase::idle, server.options_.idle_timeout);
     }
-    ~Session() { server.open_.erase(this); }
+    ~Session() {
+      server.open_.erase(this);
+      --server.places_.taken(place);
+    }
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -116,6 +119,7 @@ class Server::Impl {
     Impl& server;
     Socket socket;
     Peer peer;
+    const Place place;
     boost::beast::flat_buffer buffer;
     std::string head;  ///< of the response being written
     asio::cancellation_signal handler;
@@ -138,6 +142,8 @@ class Server::Impl {
   template <class Acceptor>
   asio::awaitable<void> accept(Acceptor* acceptor);
   void welcome(Socket socket, Peer peer);
+  void tell(Refusals& kind, const Peer& peer, std::string_view why);
+  void note(const Problem& problem, const Peer& peer);
   asio::awaitable<void> serve(Socket socket, Peer peer);
   asio::awaitable<void> tellBusy(Socket socket, Peer peer);
   asio::awaitable<bool> serveOne(Session* session);
@@ -162,6 +168,8 @@ class Server::Impl {
   std::optional<UnixListener> unix_;
   std::optional<TcpAcceptor> tcp_;
   std::set<Session*> open_;
+  Places places_;
+  Refusals crowded_, unwelcome_;
   ServerCounts counts_;
   bool stopping_ = false;
   std::optional<Mono::time_point> patience_ends_;
@@ -213,22 +221,33 @@ asio::awaitable<void> Server::Impl::accept(Acceptor* acceptor) {
 
 void Server::Impl::welcome(Socket socket, Peer peer) {
   ++counts_.accepted;
-  if (open_.size() < options_.max_connections)
+  if (places_.free(peer.local ? Place::local : Place::tcp))
     return sessions_.spawn("connection", serve(std::move(socket), std::move(peer)));
-  ++counts_.refused;
-  if (open_.size() < options_.max_connections + kToldBusy)
+  tell(crowded_, peer, "too many connections; see api.max_connections");
+  if (places_.taken(Place::surplus) < (peer.local ? kToldBusy : kToldBusy / 2))
     sessions_.spawn("surplus connection", tellBusy(std::move(socket), std::move(peer)));
 }
 
+void Server::Impl::tell(Refusals& kind, const Peer& peer, std::string_view why) {
+  ++counts_.refused;
+  const auto text = kind.add(Mono::now(), peer.local ? "the UNIX socket" : peer.remote, why);
+  if (text) log(Level::warning, *text);
+}
+
+void Server::Impl::note(const Problem& problem, const Peer& peer) {
+  if (isRefusal(problem.status, problem.code))
+    tell(unwelcome_, peer, fmt::format("{}: {}", problem.status, problem.detail));
+}
+
 asio::awaitable<void> Server::Impl::serve(Socket socket, Peer peer) {
-  Session session(*this, std::move(socket), std::move(peer));
+  Session session(*this, std::move(socket), peer, peer.local ? Place::local : Place::tcp);
   bool more = true;
   while (more && !stopping_) more = co_await serveOne(&session);
   co_await linger(&session);
 }
 
 asio::awaitable<void> Server::Impl::tellBusy(Socket socket, Peer peer) {
-  Session session(*this, std::move(socket), std::move(peer));
+  Session session(*this, std::move(socket), std::move(peer), Place::surplus);
   const Problem busy = problem({Code::busy, "too many connections; try again in a moment"});
   const Answer answer = problemAnswer(busy, newRequestId());
   co_await write(&session, &answer);
@@ -244,8 +263,9 @@ asio::awaitable<bool> Server::Impl::serveOne(Session* session) {
   if (lost || failed == http::error::end_of_stream || failed == http::error::partial_message)
     co_return false;
   if (failed) {
-    ++counts_.refused;
-    const Answer refusal = problemAnswer(malformed(failed), newRequestId());
+    const Problem wrong = malformed(failed);
+    note(wrong, session->peer);
+    const Answer refusal = problemAnswer(wrong, newRequestId());
     co_await write(session, &refusal);
     co_return false;
   }
@@ -289,7 +309,7 @@ asio::awaitable<Server::Impl::Answer> Server::Impl::answer(Session* session, Par
   const bool head_only = message.method() == http::verb::head;
   const bool keep = parser->keep_alive() && message.version() == 11;
   const auto close = [&](const Problem& problem) {
-    ++counts_.refused;
+    note(problem, session->peer);
     Answer out = problemAnswer(problem, request_id);
     out.head_only = head_only;
     out.keep = keep && parser->is_done();
@@ -312,10 +332,12 @@ asio::awaitable<Server::Impl::Answer> Server::Impl::answer(Session* session, Par
     const error_code failed = co_await read(session, parser, true);
     if (failed) co_return close(malformed(failed));
   }
-  matched->request.content_type = header(message, http::field::content_type);
+  const auto type = message[http::field::content_type];
+  matched->request.content_type = std::string(type.data(), type.size());
   matched->request.body = std::move(parser->get().body());
   ++counts_.requests;
   auto outcome = co_await handle(session, matched->route, std::move(matched->request));
+  if (!outcome) note(outcome.error(), session->peer);
   Answer out;
   out.response = outcome ? std::move(*outcome) : toResponse(outcome.error(), request_id);
   out.request_id = std::move(request_id);

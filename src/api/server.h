@@ -15,11 +15,13 @@
 namespace virtseer::api {
 
 struct ServerOptions {
-  std::filesystem::path socket;  ///< UNIX socket, mode 0660; empty: none
-  std::string listen;            ///< "ADDRESS:PORT" of TCP; empty: none
-  std::string token;             ///< for TCP; empty: reading from loopback only
-  std::vector<std::string> allowed_hosts;
-  std::size_t max_connections = 256;     ///< further ones get 503
+  std::filesystem::path socket;            ///< UNIX socket, mode 0660; empty: none
+  std::string listen;                      ///< "ADDRESS:PORT" of TCP; empty: none
+  std::string token;                       ///< for TCP; empty: reading from loopback only
+  std::vector<std::string> allowed_hosts;  ///< besides the system's own names
+  /// Further ones get 503. TCP takes three quarters of them at most (but one), so that the UNIX
+  /// socket can always be reached.
+  std::size_t max_connections = 256;
   std::size_t max_header_bytes = 16384;  ///< request line included
   std::size_t max_body_bytes = 65536;
   Millis read_timeout{10'000};  ///< from the first byte of a request to its last
@@ -33,7 +35,7 @@ struct ServerCounts {
   std::size_t connections = 0;  ///< now
   std::uint64_t accepted = 0;   ///< connections
   std::uint64_t requests = 0;   ///< answered by a route's handler
-  std::uint64_t refused = 0;    ///< too many connections, no right, malformed, too large
+  std::uint64_t refused = 0;    ///< by a bound or for lack of a right
   std::uint64_t timed_out = 0;  ///< clients too slow, handlers past their deadline
   std::uint64_t failed = 0;     ///< handlers that threw
 };

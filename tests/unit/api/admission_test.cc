@@ -1,6 +1,12 @@
 #include "api/admission.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 using namespace virtseer::api;
 
@@ -78,6 +84,19 @@ TEST_CASE("over TCP the Host header must name this host") {
 TEST_CASE("the address that was connected to is a name of this host") {
   CHECK(status(kRules, kFar, {"GET", 1, "10.77.0.1:8686", 1, "Bearer s3cret"}) == 0);
   CHECK(status(kRules, kFar, {"GET", 1, "10.77.0.2:8686", 1, "Bearer s3cret"}) == 421);
+}
+
+TEST_CASE("the system's own name is known with and without its domain") {
+  char file[] = "/tmp/virtseer_hosts_XXXXXX";
+  close(mkstemp(file));
+  std::ofstream(file) << "127.0.0.1 localhost\n10.0.0.1\tAlpha.example.org alpha # alpha.no\n"
+                         "10.0.0.2 alphabet.example.org beta\n";
+  CHECK(fullNames(file, "alpha") == std::vector<std::string>{"Alpha.example.org"});
+  std::filesystem::remove(file);
+  char name[256] = {};
+  REQUIRE(gethostname(name, sizeof name - 1) == 0);
+  const auto names = systemNames();
+  CHECK(std::ranges::count(names, std::string(name)) >= 1);
 }
 
 TEST_CASE("secrets are the same only if all of them is") {

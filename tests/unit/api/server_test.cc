@@ -310,6 +310,30 @@ TEST_CASE("connections beyond the bound are told so, and there is room again aft
   CHECK(running.counts().refused == 1);
 }
 
+TEST_CASE("connections over TCP leave places to the UNIX socket") {
+  ServerOptions options;
+  options.max_connections = 4;
+  Running running(FakeBackend::filled(), options);
+  auto first = running.tcp(), second = running.tcp(), third = running.tcp();
+  for (Client* client : {&first, &second, &third})
+    CHECK(client->ask("GET /api/v1/health").status == 200);
+  auto fourth = running.tcp();
+  CHECK(fourth.reply().status == 503);
+  auto local = running.local();
+  CHECK(local.ask("GET /api/v1/health").status == 200);
+  auto surplus = running.local();
+  CHECK(surplus.reply().status == 503);
+  CHECK(running.counts().refused == 2);
+}
+
+TEST_CASE("a request that is only wrong is no refusal") {
+  Running running;
+  auto client = running.tcp();
+  CHECK(client.ask("GET /nothing").status == 404);
+  CHECK(client.ask("DELETE " + kVm, "X: y\r\n").status == 401);
+  CHECK(running.counts().refused == 1);
+}
+
 TEST_CASE("over TCP, loopback may read, the token may all, foreign names nothing") {
   ServerOptions options;
   options.token = "s3cret";
