@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -48,7 +49,11 @@ Message message(const Request& request, const std::string& host, const std::stri
 
 template <class S>
 asio::awaitable<Reply> talk(S& stream, const Message& message) {
-  co_await http::async_write(stream, message, asio::use_awaitable);
+  // A daemon that is full answers and closes before it has read anything: its answer is there.
+  beast::error_code unsent;
+  co_await http::async_write(stream, message, asio::redirect_error(asio::use_awaitable, unsent));
+  if (unsent && unsent != asio::error::broken_pipe && unsent != asio::error::connection_reset)
+    throw beast::system_error(unsent);
   beast::flat_buffer buffer;
   http::response_parser<http::string_body> parser;
   parser.body_limit(kMaxBodyBytes);
@@ -86,9 +91,12 @@ Error errorOf(const boost::system::system_error& error, const std::string& where
       code == boost::system::errc::connection_refused)
     return {Code::unreachable,
             fmt::format("{}: no daemon answers ({}): is it running?", where, why)};
+  if (code == http::error::end_of_stream || code == boost::system::errc::connection_reset ||
+      code == boost::system::errc::broken_pipe)
+    return {Code::unreachable,
+            fmt::format("{}: the connection was closed without an answer; try again", where)};
   const auto& category = code.category();
-  if (category == make_error_code(http::error::bad_version).category() &&
-      code != http::error::end_of_stream)
+  if (category == make_error_code(http::error::bad_version).category())
     return {Code::failed, fmt::format("{}: no valid answer: {}", where, why)};
   return {Code::unreachable, fmt::format("{}: {}", where, why)};
 }
@@ -167,12 +175,15 @@ Result<std::string> readToken(const std::string& file) {
   constexpr std::size_t kMaxTokenBytes = 4096;
   std::ifstream in(file, std::ios::binary);
   std::string line;
-  if (!in || !std::getline(in, line))
+  if (!in || (!std::getline(in, line) && !in.eof()))
     return fail(Code::invalid, fmt::format("cannot read {}", printable(file)));
   line.erase(0, std::min(line.find_first_not_of(" \t"), line.size()));
   line.erase(line.find_last_not_of(" \t\r") + 1);
   const bool visible = std::ranges::all_of(line, [](char c) { return c > 0x20 && c < 0x7F; });
-  if (line.empty() || line.size() > kMaxTokenBytes || !visible)
+  if (line.empty())
+    return fail(Code::invalid,
+                fmt::format("{} is empty: its first line must be the token", printable(file)));
+  if (line.size() > kMaxTokenBytes || !visible)
     return fail(Code::invalid,
                 fmt::format("{} does not hold a token in its first line", printable(file)));
   return line;

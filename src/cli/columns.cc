@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
+#include <numeric>
 
 #include "base/text.h"
 
@@ -62,20 +64,42 @@ std::string elided(std::string_view text, std::size_t most) {
 
 void Columns::add(std::vector<std::string> cells) {
   cells.resize(headers_.size());
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    cells[i] = printable(cells[i]);
-    if (i + 1 < cells.size()) cells[i] = elided(cells[i], headers_[i].widest);
-  }
+  for (std::string& cell : cells) cell = printable(cell);
   rows_.push_back(std::move(cells));
 }
 
-std::string Columns::text() const {
-  std::vector<std::size_t> widths;
+std::vector<std::size_t> Columns::widths(const Rows& rows) const {
+  std::vector<std::size_t> out;
   for (std::size_t i = 0; i < headers_.size(); ++i) {
     std::size_t widest = displayWidth(headers_[i].name);
-    for (const auto& row : rows_) widest = std::max(widest, displayWidth(row[i]));
-    widths.push_back(widest);
+    for (const auto& row : rows) widest = std::max(widest, displayWidth(row[i]));
+    out.push_back(widest);
   }
+  return out;
+}
+
+Columns::Rows Columns::fitted(std::size_t room) const {
+  Rows rows = rows_;
+  for (std::size_t i = 0; i + 1 < headers_.size(); ++i) {
+    const auto wide = widths(rows);
+    if (room == kNoLimit ||
+        std::accumulate(wide.begin(), wide.end(), 2 * (wide.size() - 1)) <= room)
+      break;
+    std::map<std::string, std::string> whole;
+    bool alike = false;
+    for (const auto& row : rows) {
+      const auto [known, fresh] = whole.emplace(elided(row[i], headers_[i].widest), row[i]);
+      alike = alike || (!fresh && known->second != row[i]);
+    }
+    if (alike) continue;
+    for (auto& row : rows) row[i] = elided(row[i], headers_[i].widest);
+  }
+  return rows;
+}
+
+std::string Columns::text(std::size_t room) const {
+  const Rows rows = fitted(room);
+  const std::vector<std::size_t> widths = this->widths(rows);
   std::string out;
   const auto line = [&](const auto& cell) {
     std::string text;
@@ -88,7 +112,7 @@ std::string Columns::text() const {
     out += text + "\n";
   };
   line([&](std::size_t i) { return headers_[i].name; });
-  for (const auto& row : rows_) line([&](std::size_t i) { return row[i]; });
+  for (const auto& row : rows) line([&](std::size_t i) { return row[i]; });
   return out;
 }
 

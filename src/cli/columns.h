@@ -6,6 +6,9 @@
 
 namespace virtseer::cli {
 
+/// The width of what is no terminal.
+inline constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
+
 enum class Align { left, right };
 
 /// Text in columns: a line of headers, then rows, each column as wide as its widest cell.
@@ -14,16 +17,22 @@ class Columns {
   struct Header {
     std::string name;
     Align align = Align::left;
-    std::size_t widest = 40;  ///< longer cells end in an ellipsis; the last column is never cut
+    std::size_t widest = 40;  ///< what is longer is cut where there is no room for it; see text()
   };
   explicit Columns(std::vector<Header> headers) : headers_(std::move(headers)) {}
 
   /// As many cells as headers. Control characters are escaped.
   void add(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
-  std::string text() const;
+  /// Lines of `room` columns where that can be reached by cutting cells to their header's `widest`;
+  /// the last column is never cut, nor one whose cells would then look alike.
+  std::string text(std::size_t room = kNoLimit) const;
 
  private:
+  using Rows = std::vector<std::vector<std::string>>;
+  std::vector<std::size_t> widths(const Rows& rows) const;
+  Rows fitted(std::size_t room) const;
+
   std::vector<Header> headers_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -97,17 +97,18 @@ std::string problemText(const Reply& reply) {
   return fmt::format("the daemon answered with status {}", reply.status);
 }
 
-Result<std::string> table(const Command& command, const std::string& body, Timestamp now) {
+Result<std::string> table(const Command& command, const std::string& body, Timestamp now,
+                          std::size_t room) {
   return std::visit(
       Overloaded{
           [&](const ShowStatus&) { return statusText(body, now); },
-          [&](const ShowHosts&) { return hostsTable(body); },
-          [&](const ShowVms&) { return vmsTable(body); },
+          [&](const ShowHosts&) { return hostsTable(body, room); },
+          [&](const ShowVms&) { return vmsTable(body, room); },
           [&](const ShowVm&) { return vmText(body, now); },
           [&](const ShowSeries& show) {
-            return show.metric.empty() ? seriesNamesTable(body) : seriesTable(body);
+            return show.metric.empty() ? seriesNamesTable(body, room) : seriesTable(body);
           },
-          [&](const ShowEvents&) { return eventsTable(body); },
+          [&](const ShowEvents&) { return eventsTable(body, room); },
           [&](const OrderLoad& order) { return loadText(body, order.vm, order.duration); },
           [](const auto&) -> Result<std::string> { return fail(Code::failed, "has no table"); },
       },
@@ -135,7 +136,8 @@ Request hostSeries(const ShowSeries& command) {
   return series(command, "hosts");
 }
 
-Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now) {
+Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now,
+            std::size_t room) {
   auto reply = transport(requestOf(command));
   if (const auto* show = std::get_if<ShowSeries>(&command); show && reply && reply->status == 404) {
     auto host = transport(hostSeries(*show));
@@ -149,7 +151,7 @@ Outcome ask(const Command& command, Output output, const Transport& transport, T
   if (code != api::kDone) {
     outcome.err = fmt::format("virtseer: {}\n", problemText(*reply));
   } else if (output == Output::table) {
-    auto text = table(command, reply->body, now);
+    auto text = table(command, reply->body, now, room);
     if (text)
       outcome.out = std::move(*text);
     else

@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "cli/client.h"
+#include "cli/columns.h"
 #include "cli/invocation.h"
 
 namespace virtseer::cli {
@@ -21,8 +22,9 @@ Request requestOf(const Command& command);
 Request hostSeries(const ShowSeries& command);
 
 /// Runs a command that asks the daemon. As json the reply's body comes out untouched, failures
-/// included.
-Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now);
+/// included. `room`: the columns of the terminal, which tables keep to if they can.
+Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now,
+            std::size_t room = kNoLimit);
 
 Outcome checkConfig(const CheckConfig& command, Output output);
 Outcome showConfig(const ShowConfig& command, Output output);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <sstream>
 
+#include "base/text.h"
+#include "cli/nearest.h"
 #include "daemon/config_size.h"
 #include "virtseer/api/exit_codes.h"
 #include "virtseer/version.h"
@@ -39,6 +41,16 @@ std::string idFault(const std::string& text) {
              : "must be the whole number that the page after it tells";
 }
 
+std::string nameFault(const std::string& text) {
+  if (text.empty()) return "must not be empty";
+  return printable(text) == text ? "" : "has characters that cannot be typed: use its UUID";
+}
+std::string emptyFault(const std::string& text) {
+  return text.empty() ? "must not be empty" : "";
+}
+
+const CLI::Validator kName(nameFault, "");
+const CLI::Validator kSomething(emptyFault, "");
 const CLI::Validator kDuration(durationFault, "");
 const CLI::Validator kSize(sizeFault, "");
 const CLI::Validator kMoment(momentFault, "");
@@ -52,13 +64,15 @@ class Grammar {
  public:
   Grammar() {
     app_.set_version_flag("--version", std::string("virtseer ") + kVersion);
-    app_.add_option("--socket", connection_.socket, "UNIX socket of the daemon")
-        ->type_name("PATH")
-        ->capture_default_str();
+    auto* socket = app_.add_option("--socket", connection_.socket, "UNIX socket of the daemon");
+    socket->type_name("PATH")->check(kSomething)->capture_default_str();
     auto* url = app_.add_option("--url", connection_.url, "TCP address of the daemon")
-                    ->type_name("http://HOST:PORT");
+                    ->type_name("http://HOST:PORT")
+                    ->check(kSomething)
+                    ->excludes(socket);
     app_.add_option("--token-file", connection_.token_file, "file with the token for --url")
         ->type_name("FILE")
+        ->check(kSomething)
         ->needs(url);
     app_.add_option("--output", output_, "table, or json: the REST body")
         ->check(CLI::IsMember({"table", "json"}))
@@ -83,6 +97,8 @@ class Grammar {
       Invocation invocation{connection_, output_ == "json" ? Output::json : Output::table, take_()};
       return {std::move(invocation), api::kDone, "", ""};
     } catch (const CLI::ParseError& error) {
+      if (auto unknown = unknownCommand(); !unknown.empty() && error.get_exit_code() != 0)
+        return {std::nullopt, api::kUsage, "", unknown};
       const int code = app_.exit(error, out, err) == 0 ? api::kDone : api::kUsage;
       return {std::nullopt, code, out.str(), err.str()};
     }
@@ -95,6 +111,20 @@ class Grammar {
   }
 
  private:
+  /// A sentence on the word that stands where a command should; empty if none does.
+  std::string unknownCommand() const {
+    const auto all = [](const CLI::App*) { return true; };
+    const CLI::App* last = &app_;
+    while (!last->get_subcommands().empty()) last = last->get_subcommands().back();
+    const auto known = last->get_subcommands(all);
+    const auto rest = app_.remaining(true);
+    if (known.empty() || rest.empty() || rest.front().starts_with('-')) return {};
+    std::vector<std::string> names;
+    for (const CLI::App* sub : known) names.push_back(sub->get_name());
+    const std::string near = nearestWord(rest.front(), names);
+    return "virtseer: unknown command " + printable(rest.front()) +
+           (near.empty() ? "; --help lists the commands\n" : "; did you mean " + near + "?\n");
+  }
   static std::vector<std::string> longOptions(const CLI::App& app) {
     std::vector<std::string> out;
     for (const CLI::Option* option : app.get_options())
@@ -135,12 +165,12 @@ class Grammar {
     auto [vms, list] = add<ShowVms>(app_, "vms", "List the VMs with what they use");
     vms->add_flag("--gone", list->gone, "also those known from history only");
     auto [vm, one] = add<ShowVm>(app_, "vm", "Show one VM from inside and from outside");
-    vm->add_option("NAME", one->name, "name or UUID")->required();
+    vm->add_option("NAME", one->name, "name or UUID")->required()->check(kName);
   }
 
   void addSeries() {
     auto [sub, into] = add<ShowSeries>(app_, "series", "Show a metric of a VM or host over time");
-    sub->add_option("NAME", into->name, "name or UUID of a VM or host")->required();
+    sub->add_option("NAME", into->name, "name or UUID of a VM or host")->required()->check(kName);
     sub->add_option("METRIC", into->metric,
                     "metric; without one the names of all series are listed");
     sub->add_option("--from", into->from, "begin [1h]")->check(kMoment)->type_name("TIME");
@@ -163,7 +193,7 @@ class Grammar {
 
   void addEvents() {
     auto [sub, into] = add<ShowEvents>(app_, "events", "Show what happened, the newest last");
-    sub->add_option("--vm", into->vm, "only this VM or host")->type_name("NAME");
+    sub->add_option("--vm", into->vm, "only this VM or host")->type_name("NAME")->check(kName);
     sub->add_option("--from", into->from, "begin")->check(kMoment)->type_name("TIME");
     sub->add_option("--to", into->to, "end")->check(kMoment)->type_name("TIME");
     sub->add_option("--severity", into->severity, "at least info, warning or error")
@@ -181,7 +211,7 @@ class Grammar {
 
   void addLoad() {
     auto [sub, into] = add<OrderLoad>(app_, "load", "Make a lab guest or a shadow work");
-    sub->add_option("VM", into->vm, "name or UUID")->required();
+    sub->add_option("VM", into->vm, "name or UUID")->required()->check(kName);
     auto* cpu = sub->add_option("--cpu", into->cpu_cores, "cores kept busy")
                     ->check(CLI::Range(0.0, 4096.0))
                     ->type_name("CORES");
@@ -232,7 +262,9 @@ class Grammar {
         *appliance, "build", "Make its kernel and initramfs from Debian's kernel and the agent");
     build->add_option("--kernel", into->kernel, "kernel package [downloaded by apt]")
         ->type_name("FILE.deb");
-    build->add_option("--output", into->output, "folder")->type_name("DIR")->capture_default_str();
+    build->add_option("--directory", into->directory, "folder to write to")
+        ->type_name("DIR")
+        ->capture_default_str();
     build
         ->add_option("--agent", into->agent,
                      "virtseer-agent [beside this program, else /usr/lib/virtseer]")

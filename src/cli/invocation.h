@@ -62,7 +62,7 @@ struct ShowConfig {
 };
 struct BuildAppliance {
   std::string kernel;  ///< a .deb; empty: downloaded by apt
-  std::string output = kDefaultAppliance;
+  std::string directory = kDefaultAppliance;
   std::string agent;  ///< empty: the one that belongs to this binary
 };
 

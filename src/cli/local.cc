@@ -133,7 +133,8 @@ Outcome buildAppliance(const BuildAppliance& command, Output output) {
     if (!downloaded) return failure(downloaded.error());
     package = std::move(*downloaded);
   }
-  const auto report = platform::buildAppliance({package, agentOf(command.agent), command.output});
+  const auto report =
+      platform::buildAppliance({package, agentOf(command.agent), command.directory});
   if (!report) return failure(report.error());
   return {api::kDone, output == Output::json ? reportJson(*report) : reportText(*report), ""};
 }

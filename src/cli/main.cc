@@ -1,6 +1,8 @@
 #include "cli/main.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -22,6 +24,12 @@ Outcome runDaemon(const RunDaemon& command) {
   return {api::kUsage, "", faults + "virtseer: not started\n"};
 }
 
+std::size_t terminalColumns() {
+  winsize size{};
+  const bool known = isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return known && size.ws_col > 0 ? size.ws_col : kNoLimit;
+}
+
 Outcome execute(const Invocation& invocation) {
   const Command& command = invocation.command;
   if (const auto* run = std::get_if<RunDaemon>(&command)) return runDaemon(*run);
@@ -34,7 +42,7 @@ Outcome execute(const Invocation& invocation) {
   const auto transport = [&](const Request& request) {
     return exchange(invocation.connection, request);
   };
-  return ask(command, invocation.output, transport, SystemClock().wall());
+  return ask(command, invocation.output, transport, SystemClock().wall(), terminalColumns());
 }
 
 bool print(const std::string& text, std::FILE* to) {

@@ -24,7 +24,7 @@ std::optional<double> sum(std::optional<double> a, std::optional<double> b) {
   return a.value_or(0) + b.value_or(0);
 }
 
-/// Without the milliseconds: 2026-01-31 08:05:00.
+/// In UTC, without the milliseconds: 2026-01-31 08:05:00.
 std::string timeText(const std::string& time) {
   if (!parseRfc3339(time) || time.size() < 19) return time.empty() ? "-" : printable(time);
   std::string out = time.substr(0, 19);
@@ -44,7 +44,7 @@ std::string stateText(const Json& vm) {
 
 }  // namespace
 
-Result<std::string> hostsTable(std::string_view hosts) {
+Result<std::string> hostsTable(std::string_view hosts, std::size_t room) {
   auto items = parseItems(hosts);
   if (!items) return fail(items.error());
   Columns table({{"HOST", Align::left, 28},
@@ -67,10 +67,10 @@ Result<std::string> hostsTable(std::string_view hosts) {
                percentText(number(host, {"usage", "pressure_cpu_ratio"})),
                percentText(number(host, {"usage", "pressure_memory_ratio"})),
                percentText(number(host, {"usage", "pressure_io_ratio"}))});
-  return table.empty() ? "No hosts.\n" : table.text();
+  return table.empty() ? "No hosts.\n" : table.text(room);
 }
 
-Result<std::string> vmsTable(std::string_view vms) {
+Result<std::string> vmsTable(std::string_view vms, std::size_t room) {
   auto items = parseItems(vms);
   if (!items) return fail(items.error());
   Columns table({{"VM", Align::left, 22},
@@ -95,17 +95,18 @@ Result<std::string> vmsTable(std::string_view vms) {
   if (table.empty()) return "No VMs.\n";
   const bool stale =
       std::ranges::any_of(*items, [](const Json& vm) { return truth(vm, {"timed_out"}); });
-  return table.text() + (stale ? "* busy: the hypervisor's figures are the last known ones\n" : "");
+  return table.text(room) +
+         (stale ? "* busy: the hypervisor's figures are the last known ones\n" : "");
 }
 
-Result<std::string> seriesNamesTable(std::string_view names) {
+Result<std::string> seriesNamesTable(std::string_view names, std::size_t room) {
   auto items = parseItems(names);
   if (!items) return fail(items.error());
-  Columns table({{"METRIC", Align::left, 64}, {"SOURCE"}, {"KIND"}, {"LAST"}, {"LABELS"}});
+  Columns table({{"METRIC", Align::left, 64}, {"SOURCE"}, {"KIND"}, {"LAST (UTC)"}, {"LABELS"}});
   for (const Json& name : *items)
     table.add({shownText(name, {"metric"}), shownText(name, {"source"}), shownText(name, {"kind"}),
                timeText(rawText(name, {"last"})), labelsText(name)});
-  return table.empty() ? "No series.\n" : table.text();
+  return table.empty() ? "No series.\n" : table.text(room);
 }
 
 Result<std::string> seriesTable(std::string_view series) {
@@ -116,7 +117,7 @@ Result<std::string> seriesTable(std::string_view series) {
   for (const Json& one : *items) {
     out += fmt::format("{}{} ({})  {}\n", out.empty() ? "" : "\n", shownText(one, {"metric"}),
                        shownText(one, {"source"}), printable(labelsText(one)));
-    Columns table({{"TIME"}, {"VALUE", Align::right}});
+    Columns table({{"TIME (UTC)"}, {"VALUE", Align::right}});
     const Json* points = at(one, {"points"});
     if (points && points->is_array())
       for (const Json& point : *points)
@@ -132,12 +133,12 @@ Result<std::string> seriesTable(std::string_view series) {
   return out;
 }
 
-Result<std::string> eventsTable(std::string_view events) {
+Result<std::string> eventsTable(std::string_view events, std::size_t room) {
   auto items = parseItems(events);
   if (!items) return fail(items.error());
   std::ranges::reverse(*items);
   Columns table(
-      {{"TIME"}, {"LEVEL"}, {"KIND", Align::left, 28}, {"OF", Align::left, 36}, {"MESSAGE"}});
+      {{"TIME (UTC)"}, {"LEVEL"}, {"KIND", Align::left, 28}, {"OF", Align::left, 36}, {"MESSAGE"}});
   for (const Json& event : *items) {
     const std::string name = rawText(event, {"entity_name"});
     table.add({timeText(rawText(event, {"time"})), shownText(event, {"severity"}),
@@ -146,9 +147,10 @@ Result<std::string> eventsTable(std::string_view events) {
   }
   const auto whole = parseObject(events);
   const std::string next = whole ? rawText(*whole, {"next"}) : "";
-  if (next.empty()) return table.empty() ? "No events.\n" : table.text();
+  if (next.empty()) return table.empty() ? "No events.\n" : table.text(room);
   return fmt::format("{}Older events: --before {}\n",
-                     table.empty() ? "None among the newest.\n" : table.text(), printable(next));
+                     table.empty() ? "None among the newest.\n" : table.text(room),
+                     printable(next));
 }
 
 Result<std::string> loadText(std::string_view accepted, std::string_view vm, Millis duration) {

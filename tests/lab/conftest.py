@@ -32,7 +32,7 @@ def _binary():
 def appliance():
     folder = pathlib.Path(os.environ.get("VIRTSEER_APPLIANCE") or ROOT / "build/appliance")
     if not (folder / "initramfs.gz").exists():
-        subprocess.run([ROOT / "build/release/virtseer", "appliance", "build", "--output", folder], check=True,
+        subprocess.run([ROOT / "build/release/virtseer", "appliance", "build", "--directory", folder], check=True,
                        timeout=600)
     return folder
 

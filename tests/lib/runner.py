@@ -63,7 +63,7 @@ def build_appliance():
     made = target / "initramfs.gz"
     if made.exists() and made.stat().st_mtime > agent.stat().st_mtime:
         return
-    logged("appliance", [ROOT / "build/release/virtseer", "appliance", "build", "--output", target], 600)
+    logged("appliance", [ROOT / "build/release/virtseer", "appliance", "build", "--directory", target], 600)
 
 
 def parse():

@@ -17,7 +17,7 @@ void compare(const std::string& name, const Result<std::string>& text) {
   CHECK(text->find('\x1b') == std::string::npos);
 }
 
-/// A table whose last column has a bound fits a terminal.
+/// A table whose last column has a bound fits a terminal of 100 columns.
 void compareTable(const std::string& name, const Result<std::string>& text) {
   compare(name, text);
   std::istringstream lines(*text);
@@ -43,7 +43,8 @@ TEST_CASE("hosts as a person sees them", "[golden]") {
 }
 
 TEST_CASE("VMs as a person sees them", "[golden]") {
-  compareTable("cli_vms.txt", vmsTable(body("cli_vms.json")));
+  compareTable("cli_vms.txt", vmsTable(body("cli_vms.json"), 100));
+  compare("cli_vms_pipe.txt", vmsTable(body("cli_vms.json")));
   compareTable("cli_vms_none.txt", vmsTable(body("cli_vms_none.json")));
 }
 

@@ -70,7 +70,7 @@ class Guests:
         for source in sources:
             if not source.exists():
                 raise LabError(f"{source} is missing: make it with\n"
-                               f"  {self.lab.binary} appliance build --output {self.lab.appliance}")
+                               f"  {self.lab.binary} appliance build --directory {self.lab.appliance}")
         digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
         target = self.lab.folder / "appliance" / digest
         if not target.exists():

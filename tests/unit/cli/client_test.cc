@@ -20,7 +20,8 @@ namespace {
 /// given.
 class OneAnswer {
  public:
-  OneAnswer(bool tcp, std::string answer) : answer_(std::move(answer)) {
+  OneAnswer(bool tcp, std::string answer, bool deaf = false)
+      : answer_(std::move(answer)), deaf_(deaf) {
     std::string pattern =
         (std::filesystem::temp_directory_path() / "virtseer-client-XXXXXX").string();
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
@@ -69,7 +70,7 @@ class OneAnswer {
   void serve() {
     const int client = ::accept(listener_, nullptr, nullptr);
     char block[4096];
-    while (request_.find("\r\n\r\n") == std::string::npos) {
+    while (!deaf_ && request_.find("\r\n\r\n") == std::string::npos) {
       const ssize_t got = ::read(client, block, sizeof block);
       if (got <= 0) break;
       request_.append(block, static_cast<std::size_t>(got));
@@ -85,6 +86,7 @@ class OneAnswer {
 
   std::filesystem::path folder_;
   std::string answer_, request_;
+  const bool deaf_;
   int listener_ = -1;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -147,6 +149,16 @@ TEST_CASE("a server that never answers is given up", "[client]") {
   const auto reply = exchange(server.connection(), {Request::Method::get, "/", ""}, Millis(200));
   REQUIRE_FALSE(reply.has_value());
   CHECK(reply.error().code == Code::timeout);
+}
+
+TEST_CASE("an answer that came before the request was read is taken", "[client]") {
+  OneAnswer server(false, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\n{}", true);
+  const auto connection = server.connection();
+  // Larger than a socket holds, so that sending it fails once the other side has closed.
+  const auto reply =
+      exchange(connection, {Request::Method::post, "/x", std::string(8u << 20, 'x')});
+  REQUIRE(reply.has_value());
+  CHECK(reply->status == 503);
 }
 
 TEST_CASE("what is no HTTP is a failure", "[client]") {

@@ -58,18 +58,19 @@ TEST_CASE("each command takes its own options", "[invocation]") {
   CHECK(load.duration == Millis(60000));
   CHECK(command<OrderLoad>({"load", "web", "--stop"}).duration == Millis(0));
   const auto build = command<BuildAppliance>(
-      {"appliance", "build", "--kernel", "k.deb", "--output", "out", "--agent", "a"});
+      {"appliance", "build", "--kernel", "k.deb", "--directory", "out", "--agent", "a"});
   CHECK(build.kernel == "k.deb");
-  CHECK(build.output == "out");
+  CHECK(build.directory == "out");
   CHECK(build.agent == "a");
 }
 
 TEST_CASE("the output format of the program and the folder of the appliance do not mix",
           "[invocation]") {
-  const auto parsed = parse({"--output", "json", "appliance", "build", "--output", "dir"});
+  const auto parsed = parse({"appliance", "build", "--directory", "dir", "--output", "json"});
   REQUIRE(parsed.invocation.has_value());
   CHECK(parsed.invocation->output == Output::json);
-  CHECK(std::get<BuildAppliance>(parsed.invocation->command).output == "dir");
+  CHECK(std::get<BuildAppliance>(parsed.invocation->command).directory == "dir");
+  CHECK(parse({"appliance", "build", "--output", "dir"}).exit_code == api::kUsage);
 }
 
 TEST_CASE("wrong usage is told and returns the code for it", "[invocation]") {
@@ -98,6 +99,13 @@ TEST_CASE("wrong usage is told and returns the code for it", "[invocation]") {
       {"load", "web", "--stop", "--cpu", "1"},
       {"config"},
       {"appliance"},
+      {"vm", ""},
+      {"vm", "a\nb"},
+      {"series", ""},
+      {"load", "", "--stop"},
+      {"--socket", "/tmp/s", "--url", "http://a:1", "vms"},
+      {"--url", "", "vms"},
+      {"--url", "http://a:1", "--token-file", "", "vms"},
   };
   for (const auto& arguments : wrong) {
     std::string line;
@@ -109,6 +117,16 @@ TEST_CASE("wrong usage is told and returns the code for it", "[invocation]") {
     CHECK_FALSE(parsed.err.empty());
     CHECK(parsed.out.empty());
   }
+}
+
+TEST_CASE("an unknown command is named, with the one that was meant", "[invocation]") {
+  const auto slip = parse({"stauts"});
+  CHECK(slip.exit_code == api::kUsage);
+  CHECK(slip.err == "virtseer: unknown command stauts; did you mean status?\n");
+  CHECK(parse({"config", "chekc"}).err == "virtseer: unknown command chekc; did you mean check?\n");
+  CHECK(parse({"--output", "json", "zebra\x1b"}).err ==
+        "virtseer: unknown command zebra\\x1b; --help lists the commands\n");
+  CHECK(parse({"vm", "a\tb"}).err.find("UUID") != std::string::npos);
 }
 
 TEST_CASE("help and version go to standard output and succeed", "[invocation]") {

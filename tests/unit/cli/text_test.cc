@@ -53,11 +53,22 @@ TEST_CASE("columns line up for narrow and wide scripts", "[columns]") {
   table.add({"ü", "1", "x"});
   table.add({"東京", "100", "y"});
   table.add({"a-very-long-name", "7", "z\x1b[0m"});
-  CHECK(table.text() ==
+  CHECK(table.text(20) ==
         "NAME        N  LAST\n"
         "ü           1  x\n"
         "東京      100  y\n"
         "a-very-…    7  z\\x1b[0m\n");
+}
+
+TEST_CASE("cells are cut only where there is no room, and never to look alike", "[columns]") {
+  Columns table({{"NAME", Align::left, 6}, {"LAST"}});
+  table.add({"machine-1", "x"});
+  CHECK(table.text().find("machine-1") != std::string::npos);
+  CHECK(table.text(15).find("machine-1") != std::string::npos);
+  CHECK(table.text(12).find("machi…") != std::string::npos);
+  table.add({"machine-2", "x"});
+  CHECK(table.text(12).find("machine-1") != std::string::npos);
+  CHECK(table.text(12).find("machine-2") != std::string::npos);
 }
 
 }  // namespace virtseer::cli
