@@ -1,6 +1,7 @@
 #include "decide/demand.h"
 
 #include <algorithm>
+#include <map>
 
 namespace virtseer::decide {
 namespace {
@@ -9,7 +10,8 @@ namespace {
 constexpr float kMostCores = 1e5F;
 
 float clean(float demand) {
-  return demand > 0 ? std::min(demand, kMostCores) : 0.0F;
+  const float bounded = demand < kMostCores ? demand : kMostCores;
+  return demand > 0 ? bounded : 0.0F;
 }
 
 bool wellFormed(const Scenarios& set) {
@@ -63,10 +65,10 @@ Demand DemandTable::column(const Uuid& vm) const {
   if (found == places_.end()) return {};
   const auto& set = sets_[found->second.set];
   Demand out(grid_.rows());
-  std::size_t at = 0;
+  float* at = out.data();
   for (std::size_t path = 0; path < grid_.paths; ++path)
     for (std::size_t step = 0; step < grid_.steps; ++step)
-      out[at++] = clean(row(set, path, step)[found->second.column]);
+      *at++ = clean(row(set, path, step)[found->second.column]);
   return out;
 }
 
@@ -74,35 +76,50 @@ std::vector<Demand> DemandTable::sums(const std::unordered_map<Uuid, std::uint32
                                       std::size_t hosts,
                                       std::unordered_map<Uuid, double>& means) const {
   std::vector<Demand> out(hosts, Demand(grid_.rows(), 0.0F));
-  // One place more than hosts takes what belongs nowhere, so that the inner loop has no branch.
-  std::vector<float> row_sums(hosts + 1);
-  for (const auto& set : sets_) {
-    const auto& vms = set.scenarios->vms;
-    std::vector<std::uint32_t> target(vms.size(), static_cast<std::uint32_t>(hosts));
-    for (std::size_t vm = 0; vm < vms.size(); ++vm)
-      if (const auto found = host_of.find(vms[vm]);
-          set.counts[vm] && found != host_of.end() && found->second < hosts)
-        target[vm] = found->second;
-    std::vector<float> vm_sums(vms.size(), 0.0F);
-    std::size_t at = 0;
-    for (std::size_t path = 0; path < grid_.paths; ++path) {
-      for (std::size_t step = 0; step < grid_.steps; ++step, ++at) {
-        const float* demand = row(set, path, step);
-        std::ranges::fill(row_sums, 0.0F);
-        for (std::size_t vm = 0; vm < vms.size(); ++vm) {
-          const float wanted = clean(demand[vm]);
-          vm_sums[vm] += wanted;
-          row_sums[target[vm]] += wanted;
-        }
-        for (std::size_t host = 0; host < hosts; ++host) out[host][at] += row_sums[host];
+  for (const auto& set : sets_) addUp(set, host_of, out, means);
+  return out;
+}
+
+void DemandTable::addUp(const Set& set, const std::unordered_map<Uuid, std::uint32_t>& host_of,
+                        std::vector<Demand>& out, std::unordered_map<Uuid, double>& means) const {
+  const auto& vms = set.scenarios->vms;
+  std::map<std::uint32_t, std::vector<std::uint32_t>> columns_of;
+  for (std::uint32_t vm = 0; vm < vms.size(); ++vm)
+    if (const auto found = host_of.find(vms[vm]);
+        set.counts[vm] && found != host_of.end() && found->second < out.size())
+      columns_of[found->second].push_back(vm);
+  struct Load {
+    float* sums;
+    const std::uint32_t* first;
+    const std::uint32_t* last;
+  };
+  std::vector<Load> loads;
+  for (const auto& [host, columns] : columns_of)
+    loads.push_back({out[host].data(), columns.data(), columns.data() + columns.size()});
+  std::vector<float> wanted_now(vms.size());
+  std::vector<float> totals(vms.size(), 0.0F);
+  // Two passes over a row, so that the first works on several VMs at once and the second keeps a
+  // host's sum in a register. Bare pointers: this is the one loop over everything.
+  float* wanted = wanted_now.data();
+  float* total = totals.data();
+  std::size_t at = 0;
+  for (std::size_t path = 0; path < grid_.paths; ++path) {
+    for (std::size_t step = 0; step < grid_.steps; ++step, ++at) {
+      const float* demand = row(set, path, step);
+      for (std::size_t vm = 0, end = vms.size(); vm < end; ++vm) {
+        wanted[vm] = clean(demand[vm]);
+        total[vm] += wanted[vm];
+      }
+      for (const auto& host : loads) {
+        float sum = 0;
+        for (const auto* column = host.first; column != host.last; ++column) sum += wanted[*column];
+        host.sums[at] += sum;
       }
     }
-    for (std::size_t vm = 0; vm < vms.size(); ++vm)
-      if (set.counts[vm])
-        means.insert_or_assign(vms[vm],
-                               vm_sums[vm] / static_cast<double>(std::max<std::size_t>(at, 1)));
   }
-  return out;
+  for (std::size_t vm = 0; vm < vms.size(); ++vm)
+    if (set.counts[vm])
+      means.insert_or_assign(vms[vm], totals[vm] / static_cast<double>(grid_.rows()));
 }
 
 }  // namespace virtseer::decide

@@ -61,6 +61,8 @@ class DemandTable {
     std::uint32_t set;
     std::uint32_t column;
   };
+  void addUp(const Set& set, const std::unordered_map<Uuid, std::uint32_t>& host_of,
+             std::vector<Demand>& out, std::unordered_map<Uuid, double>& means) const;
   const float* row(const Set& set, std::size_t path, std::size_t step) const;
 
   Grid grid_;

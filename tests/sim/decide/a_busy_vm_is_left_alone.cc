@@ -48,6 +48,7 @@ TEST_CASE("caps hold back what is due, and it follows when a move ends") {
 TEST_CASE("no more moves begin within an hour than are allowed") {
   Fleet fleet;
   fleet.rules.per_hour = 2;
+  fleet.rules.round = std::chrono::seconds(20);
   fleet.rules.settle = Millis(1000);
   for (int i = 0; i < 5; ++i) {
     const auto host = "h" + std::to_string(i);

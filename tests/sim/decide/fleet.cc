@@ -108,7 +108,7 @@ FleetView Fleet::view(const std::string& self) const {
   FleetView out;
   Scenarios scenarios;
   scenarios.start = now_;
-  scenarios.step = rules.round;
+  scenarios.step = forecast_step;
   scenarios.steps = kSteps;
   scenarios.paths = kPaths;
   std::vector<std::string> names;
@@ -130,11 +130,11 @@ FleetView Fleet::view(const std::string& self) const {
     out.hosts.push_back(std::move(seen));
   }
   for (std::size_t path = 0; path < kPaths; ++path)
-    for (std::size_t step = 0; step < kSteps; ++step)
+    for (std::size_t at = 0; at < kSteps; ++at)
       for (std::size_t vm = 0; vm < names.size(); ++vm) {
         const double truth =
-            wanted(names[vm], now_ + scenarios.step * static_cast<std::int64_t>(step));
-        const auto seed = (path * kSteps + step) * 1009 + scenarios.vms[vm].bytes[1];
+            wanted(names[vm], now_ + scenarios.step * static_cast<std::int64_t>(at));
+        const auto seed = (path * kSteps + at) * 1009 + scenarios.vms[vm].bytes[1];
         scenarios.demand.push_back(static_cast<float>(truth * (1 + 0.03 * noise(seed))));
       }
   if (!names.empty()) out.scenarios.push_back(std::move(scenarios));

@@ -69,6 +69,7 @@ class Fleet {
   Timestamp now() const { return now_; }
   double seconds() const;
 
+  Millis forecast_step = std::chrono::seconds(5);  ///< forecasts reach 24 of them
   decide::PlannerRules rules;
   PolicyConfiguration configuration;
   /// A host whose state is no longer renewed.
