@@ -1,0 +1,276 @@
+#include "decide/suitability.h"
+
+#include <limits>
+
+#include "decide/cooldown.h"
+#include "decide/cost.h"
+#include "decide/filters.h"
+#include "unit/decide/worlds.h"
+
+using namespace virtseer;
+using namespace virtseer::decide;
+using namespace virtseer::decide::test;
+
+namespace {
+
+struct Pair {
+  HostState from = plainHost(1);
+  HostState to = plainHost(2);
+  PlacedVm vm = plainVm(1);
+  Policy policy;
+  PlannerRules rules;
+
+  TargetCheck check(std::uint64_t free = 64 * kGiB) const {
+    return checkTarget(vm, from, to, free, policy, rules, kNow);
+  }
+  bool excluded(Refusal why) const { return names(check().excluded, why); }
+};
+
+}  // namespace
+
+TEST_CASE("a host like the first one is fit") {
+  const Pair pair;
+  CHECK(pair.check().excluded.empty());
+  CHECK(pair.check().shared_disks);
+  CHECK(pair.check().cost.disk_bytes == 0);
+}
+
+TEST_CASE("each hard condition excludes for its own reason") {
+  Pair pair;
+  SECTION("maintenance") {
+    pair.to.maintenance = true;
+    CHECK(pair.excluded(Refusal::maintenance));
+  }
+  SECTION("a silent daemon") {
+    pair.to.answers = false;
+    CHECK(pair.excluded(Refusal::silent));
+  }
+  SECTION("old information") {
+    pair.to.as_of = kNow - pair.rules.stale_after - Millis(1);
+    CHECK(pair.excluded(Refusal::stale));
+  }
+  SECTION("memory") {
+    const auto check = pair.check(kGiB);
+    REQUIRE(names(check.excluded, Refusal::memory));
+    CHECK(check.excluded[0].would == "it had 1.0 GiB more free memory");
+  }
+  SECTION("more vCPUs than CPUs") {
+    pair.vm.vcpus = 16;
+    CHECK(pair.excluded(Refusal::vcpus));
+  }
+  SECTION("machine type") {
+    pair.vm.machine = "pc-q35-9.0";
+    CHECK(pair.excluded(Refusal::machine_type));
+  }
+  SECTION("network") {
+    pair.vm.networks = {"dmz"};
+    CHECK(pair.excluded(Refusal::network));
+  }
+  SECTION("memory written faster than it can be sent") {
+    pair.vm.dirty_bytes_per_s = 500e6;
+    CHECK(pair.excluded(Refusal::no_convergence));
+  }
+  SECTION("the host that it is on") {
+    pair.to = pair.from;
+    CHECK(pair.excluded(Refusal::same_host));
+  }
+}
+
+TEST_CASE("a CPU must have what the guest sees") {
+  Pair pair;
+  pair.to.cpu.features = {"aes"};
+
+  const auto check = pair.check();
+
+  REQUIRE(names(check.excluded, Refusal::cpu));
+  CHECK(check.excluded[0].words == "its CPU EPYC lacks avx2");
+}
+
+TEST_CASE("a guest that takes the host's CPU at each start needs the way back") {
+  Pair pair;
+  pair.to.cpu = {"EPYC-Milan", {"aes", "avx2", "vaes"}};
+  CHECK_FALSE(pair.excluded(Refusal::cpu_way_back));  // a named model goes both ways
+
+  pair.vm.cpu_mode = CpuMode::host_model;
+  CHECK(pair.excluded(Refusal::cpu_way_back));
+  CHECK_FALSE(pair.excluded(Refusal::cpu));
+
+  pair.vm.cpu_mode = CpuMode::host_passthrough;
+  pair.to.cpu.features = pair.from.cpu.features;
+  CHECK(pair.excluded(Refusal::cpu));
+}
+
+TEST_CASE("storage that the target does not reach is copied only where policy allows it") {
+  Pair pair;
+  pair.vm.disks = {{"nfs", 10 * kGiB}, {"local", 20 * kGiB}};
+  CHECK(pair.excluded(Refusal::storage));  // the same id, but not shared
+
+  pair.policy.copy_storage = true;
+  CHECK_FALSE(pair.excluded(Refusal::storage));
+  CHECK(pair.check().cost.disk_bytes == 20 * kGiB);
+
+  for (auto& storage : pair.to.storage) storage.free_bytes = 5 * kGiB;
+  const auto check = pair.check();
+  REQUIRE(names(check.excluded, Refusal::storage));
+  CHECK(check.excluded[0].words == "20 GiB of disks to copy, 5.0 GiB free");
+}
+
+TEST_CASE("hostile names are shown as letters only") {
+  Pair pair;
+  pair.vm.machine = "\x1b[2J" + std::string(500, 'x');
+
+  const auto words = pair.check().excluded.at(0).words;
+
+  CHECK(words.find('\x1b') == std::string::npos);
+  CHECK(words.size() < 120);
+}
+
+TEST_CASE("the cost of a move follows the rounds of pre-copy") {
+  auto vm = plainVm(1, 1'000'000'000);
+  const PlannerRules rules;  // 100 MB/s, 300 ms
+  auto from = plainHost(1);
+  auto to = plainHost(2);
+
+  auto cost = moveCost(vm, from, to, 0, rules);
+  CHECK(cost.duration == Millis(10'000));
+  CHECK(cost.downtime == Millis(0));
+
+  // 50 MB/s written: 1000, 500, 250, 125, 62.5, 31.25, 15.625 MB; the last takes under 300 ms.
+  vm.dirty_bytes_per_s = 50e6;
+  cost = moveCost(vm, from, to, 0, rules);
+  CHECK(cost.memory_bytes == 1'984'375'000);
+  CHECK(cost.downtime == Millis(156));
+  CHECK(cost.converges);
+
+  // The slower link counts, and disks are sent too.
+  to.link_bytes_per_s = 10e6;
+  vm.dirty_bytes_per_s = 0;
+  CHECK(moveCost(vm, from, to, 1'000'000'000, rules).duration == Millis(200'000));
+  vm.dirty_bytes_per_s = 10e6;
+  CHECK_FALSE(moveCost(vm, from, to, 0, rules).converges);
+  vm.dirty_bytes_per_s.reset();
+  CHECK_FALSE(moveCost(vm, from, to, 0, rules).dirty_rate_known);
+}
+
+TEST_CASE("a VM rests after a move, and twice as long after each further one") {
+  const PlannerRules rules;
+  auto vm = plainVm(1);
+  CHECK_FALSE(cooling(vm, rules, kNow));
+
+  const auto moved = [&](Millis ago) {
+    vm.moves.push_back({uuid(0xA0, 1), uuid(0xA0, 2), kNow - ago, kNow - ago});
+  };
+  moved(std::chrono::minutes(14));
+  CHECK(cooling(vm, rules, kNow));
+  CHECK_FALSE(cooling(vm, rules, kNow + std::chrono::minutes(1)));
+
+  moved(std::chrono::minutes(2));
+  CHECK(cooling(vm, rules, kNow + std::chrono::minutes(27)));
+  CHECK_FALSE(cooling(vm, rules, kNow + std::chrono::minutes(28)));
+
+  for (int i = 0; i < 60; ++i) moved(std::chrono::minutes(1));
+  CHECK(cooling(vm, rules, kNow + std::chrono::hours(23)));
+  CHECK_FALSE(cooling(vm, rules, kNow + std::chrono::hours(24)));
+}
+
+TEST_CASE("a failed attempt bars that host for a time and the VM only for a moment") {
+  const PlannerRules rules;
+  auto vm = plainVm(1);
+  vm.moves = {{uuid(0xA0, 1), uuid(0xA0, 2), kNow, kNow, MoveOutcome::failed, true}};
+
+  CHECK(cooling(vm, rules, kNow));
+  CHECK_FALSE(cooling(vm, rules, kNow + rules.settle));
+  CHECK(leftRecently(vm, plainHost(2), rules, kNow + std::chrono::minutes(10)));
+  CHECK_FALSE(leftRecently(vm, plainHost(2), rules, kNow + std::chrono::minutes(15)));
+  CHECK_FALSE(leftRecently(vm, plainHost(3), rules, kNow));
+}
+
+TEST_CASE("what virtseer moved away does not go back, what a person moved may") {
+  const PlannerRules rules;
+  auto vm = plainVm(1);
+  const auto ago = kNow - std::chrono::hours(5);
+  vm.moves = {{uuid(0xA0, 1), uuid(0xA0, 2), ago, ago, MoveOutcome::done, true}};
+  CHECK(leftRecently(vm, plainHost(1), rules, kNow));
+  CHECK_FALSE(leftRecently(vm, plainHost(1), rules, kNow + std::chrono::hours(19)));
+
+  vm.moves[0].automatic = false;
+  CHECK_FALSE(leftRecently(vm, plainHost(1), rules, kNow));
+}
+
+TEST_CASE("a ranking holds every host: by score, then the present one, then what is excluded") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2), plainHost(3, 16), plainHost(4)};
+  view.hosts[0].vms = {plainVm(1), plainVm(2)};
+  view.hosts[3].maintenance = true;
+  view.scenarios = {
+      scenarios({plainVm(1).uuid, plainVm(2).uuid}, 2, 3, [](auto, auto, auto) { return 1.0; })};
+
+  const auto out = rank(view, {}, {}, plainVm(1).uuid, kNow);
+
+  REQUIRE(out);
+  REQUIRE(out->hosts.size() == 4);
+  CHECK(out->hosts[0].name == "h3");  // more headroom
+  CHECK(out->hosts[1].name == "h2");
+  CHECK(out->hosts[2].current);
+  CHECK(out->hosts[3].excluded.at(0).why == Refusal::maintenance);
+  CHECK(out->stays.empty());
+  double sum = 0;
+  for (const auto& part : out->hosts[0].parts) sum += part.weight * part.value;
+  CHECK(out->hosts[0].score == Approx(sum));
+  CHECK(out->hosts[0].parts.size() == 5);
+  CHECK(out->hosts[0].after.mean_cpus == Approx(1));
+  CHECK(rank(view, {}, {}, uuid(1, 99), kNow).error().code == Code::not_found);
+}
+
+TEST_CASE("equal hosts are ranked by name, whatever the order that they are listed in") {
+  FleetView view;
+  view.hosts = {plainHost(3), plainHost(2), plainHost(1), plainHost(4)};
+  view.hosts[2].vms = {plainVm(1)};
+  const auto names = [&] {
+    std::vector<std::string> out;
+    for (const auto& host : rank(view, {}, {}, plainVm(1).uuid, kNow)->hosts)
+      out.push_back(host.name);
+    return out;
+  };
+
+  CHECK(names() == std::vector<std::string>{"h2", "h3", "h4", "h1"});
+  std::ranges::reverse(view.hosts);
+  CHECK(names() == std::vector<std::string>{"h2", "h3", "h4", "h1"});
+}
+
+TEST_CASE("memory of reservations and of moves in flight is taken off once") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2, 4, 8 * kGiB)};
+  view.hosts[0].vms = {plainVm(1, 3 * kGiB), plainVm(2, 3 * kGiB)};
+  const auto free = [&] {
+    return Placement(view, {}, PlannerRules(), kNow).hosts()[1].memory_free / kGiB;
+  };
+  CHECK(free() == 8);
+
+  view.hosts[1].reservations = {
+      {"r-op", "op", plainVm(2).uuid, "vm2", 1, 3 * kGiB, kNow + std::chrono::seconds(10)}};
+  CHECK(free() == 5);
+  view.hosts[0].flights = {{"op", plainVm(2).uuid, view.hosts[0].uuid, view.hosts[1].uuid}};
+  view.hosts[1].flights = view.hosts[0].flights;
+  CHECK(free() == 5);
+  auto incoming = plainVm(2, 3 * kGiB);
+  incoming.state = VmState::paused;
+  view.hosts[1].vms = {incoming};
+  CHECK(free() == 5);
+
+  // A VM that nobody lists yet, as one that is about to be launched there.
+  view.hosts[1].reservations.push_back(
+      {"r-x", "x", uuid(0xB0, 77), "new", 1, 2 * kGiB, kNow + std::chrono::seconds(10)});
+  CHECK(free() == 3);
+  view.hosts[1].reservations.back().expires = kNow;
+  CHECK(free() == 5);
+}
+
+TEST_CASE("a VM that two hosts claim to run is left to a person") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2), plainHost(3)};
+  view.hosts[0].vms = {plainVm(1)};
+  view.hosts[1].vms = {plainVm(1)};
+
+  CHECK(names(rank(view, {}, {}, plainVm(1).uuid, kNow)->stays, Refusal::twice));
+}
