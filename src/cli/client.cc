@@ -172,6 +172,7 @@ Result<Address> parseUrl(std::string_view url) {
 }
 
 Result<std::string> readToken(const std::string& file) {
+  constexpr std::size_t kMinTokenBytes = 16;  // the daemon takes none that is shorter
   constexpr std::size_t kMaxTokenBytes = 4096;
   std::ifstream in(file, std::ios::binary);
   std::string line;
@@ -183,6 +184,9 @@ Result<std::string> readToken(const std::string& file) {
   if (line.empty())
     return fail(Code::invalid,
                 fmt::format("{} is empty: its first line must be the token", printable(file)));
+  if (line.size() < kMinTokenBytes)
+    return fail(Code::invalid, fmt::format("{}: the token must have at least {} characters",
+                                           printable(file), kMinTokenBytes));
   if (line.size() > kMaxTokenBytes || !visible)
     return fail(Code::invalid,
                 fmt::format("{} does not hold a token in its first line", printable(file)));

@@ -113,12 +113,12 @@ TEST_CASE("over TCP the token and the host are sent along", "[client]") {
   OneAnswer server(true, http("{}"));
   auto connection = server.connection();
   connection.token_file = (server.folder() / "token").string();
-  std::ofstream(connection.token_file) << "  s3cret \n";
+  std::ofstream(connection.token_file) << "  s3cret-s3cret-16 \n";
   const auto reply = exchange(connection, {Request::Method::post, "/x", "{\"b\":2}"});
   REQUIRE(reply.has_value());
   const std::string sent = server.request();
   CHECK(sent.starts_with("POST /x HTTP/1.1\r\n"));
-  CHECK(sent.find("Authorization: Bearer s3cret\r\n") != std::string::npos);
+  CHECK(sent.find("Authorization: Bearer s3cret-s3cret-16\r\n") != std::string::npos);
   CHECK(sent.find("Host: " + connection.url.substr(7) + "\r\n") != std::string::npos);
   CHECK(sent.find("Content-Length: 7\r\n") != std::string::npos);
 }
@@ -184,14 +184,14 @@ TEST_CASE("a token file with anything but one word is refused", "[client]") {
   std::string pattern = (std::filesystem::temp_directory_path() / "virtseer-token-XXXXXX").string();
   REQUIRE(::mkdtemp(pattern.data()) != nullptr);
   const std::string file = pattern + "/t";
-  for (const char* bad : {"", "\n", "two words\n",
-                          "a\x01"
+  for (const char* bad : {"", "\n", "short\n", "two words that are long\n",
+                          "aaaaaaaaaaaaaaaa\x01"
                           "b\n"}) {
     std::ofstream(file, std::ios::trunc) << bad;
     CHECK_FALSE(readToken(file).has_value());
   }
-  std::ofstream(file, std::ios::trunc) << "token\r\nsecond line\n";
-  CHECK(*readToken(file) == "token");
+  std::ofstream(file, std::ios::trunc) << "token-of-some-length\r\nsecond line\n";
+  CHECK(*readToken(file) == "token-of-some-length");
   std::filesystem::remove_all(pattern);
   CHECK_FALSE(readToken(file).has_value());
 }
