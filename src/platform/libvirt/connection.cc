@@ -72,9 +72,13 @@ Connection::Connection(virConnectPtr connection, std::shared_ptr<EventThread> ev
 }
 
 Connection::~Connection() {
-  Closer::close(closer_,
-                [connection = connection_, callbacks = std::move(callbacks_), listens = listens_,
-                 events = events_] { closeNow(connection, callbacks, listens); });
+  Closer::close(closer_, [connection = connection_, callbacks = std::move(callbacks_),
+                          listens = listens_, events = events_, hub = hub_] {
+    closeNow(connection, callbacks, listens);
+    // Taking the callback back asks the peer, and a peer that is gone makes libvirt call it once
+    // more: the hub lives until the event thread has passed by.
+    events->release(hub);
+  });
 }
 
 LazyConnection::LazyConnection(std::string uri, Connection::Access access,
