@@ -8,8 +8,17 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "model/policy.h"
 
 namespace virtseer {
+
+/// The daemon of another host, `[[peers]]`.
+struct PeerConfig {
+  std::string name;                  ///< what people and plans call it; its host's name
+  std::string url;                   ///< http://HOST:PORT
+  std::filesystem::path token_file;  ///< the token that the daemon there takes
+  std::string migration_uri;         ///< empty: qemu+tls://NAME/system
+};
 
 /// The daemon's configuration: every key of config/virtseer.toml, validated.
 struct Config {
@@ -56,6 +65,36 @@ struct Config {
     std::uint64_t cache_bytes = 16u << 20;
     std::uint64_t max_unwritten_bytes = 64u << 20;
   } store;
+  struct {
+    Millis step{5000};  ///< of the series that is foreseen: a peak is the highest mean of one step
+    std::vector<Millis> horizons{std::chrono::minutes(15), std::chrono::hours(1)};
+  } forecast;
+  PolicyConfiguration policy;  ///< `[policy]` and `[[policy.rules]]`
+  struct {
+    Millis round{5000};
+    double threshold = 0.5;
+    Millis act_within{30 * 60'000};
+    double target_limit = 0.2;
+    double margin = 0.2;
+    std::uint32_t hold_rounds = 3;
+    std::uint32_t quiet_rounds = 6;
+    Millis settle{60'000};
+    Millis cooldown{15 * 60'000};
+    Millis cooldown_longest{24 * 3600'000};
+    std::uint32_t in_flight = 2;
+    std::uint32_t in_flight_per_host = 1;
+    std::uint32_t per_hour = 6;
+    double contended_share = 0.1;  ///< of a host's cores that its VMs wait for: it is contended
+  } plan;
+  struct {
+    Millis watch{60'000};
+    Millis echo_back{15'000};
+    Millis stall{60'000};
+    Millis downtime_limit{300};
+    std::uint64_t bandwidth_bytes_per_s = 0;  ///< 0: libvirt's own
+    std::uint32_t at_once = 2;
+  } migration;
+  std::vector<PeerConfig> peers;
 };
 
 /// One fault of a configuration file, with the place where it stands.

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/machine.h"
 #include "model/series.h"
+#include "platform/actions.h"
 
 namespace virtseer::platform {
 
@@ -117,6 +118,8 @@ class Environment {
   /// Makes the balloon driver report every `period`; for VMs whose period is 0.
   virtual boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                                 std::chrono::seconds period) = 0;
+  /// What can be done to its VMs; lives as long as the environment.
+  virtual Actions& actions() = 0;
 };
 
 }  // namespace virtseer::platform

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "act/journal.h"
+#include "act/peer.h"
+#include "base/time.h"
+#include "decide/reservations.h"
+#include "model/event.h"
+#include "platform/actions.h"
+
+namespace virtseer::act {
+
+/// What a destination knows about a VM that comes to it.
+struct ArrivalView {
+  std::optional<Presence> here;       ///< absent: our own libvirt is silent
+  std::optional<Presence> at_source;  ///< absent: the source's daemon is silent
+  bool source_host_answers = false;   ///< its libvirt port answers, if only by refusing
+  bool suspended = false;             ///< by us
+  bool confirmed = false;
+  Millis running_for{0};         ///< since the copy here was first seen running
+  Millis source_running_for{0};  ///< since the source first said that its copy runs, without a job
+
+  bool operator==(const ArrivalView&) const = default;
+};
+
+enum class ArrivalAct : std::uint8_t {
+  wait,
+  confirm,  ///< the source's copy is off: this is the VM
+  suspend,  ///< nobody at the source answers: the source may run it again
+  resume,   ///< the source's copy is off or paused for good: this one goes on
+  destroy,  ///< the source's copy runs: this one must not
+  gone,     ///< it is not here (any more)
+};
+std::string_view name(ArrivalAct act);
+
+/// How long a copy may run here while nobody at its source answers.
+inline constexpr Millis kUnheard{10'000};
+
+/// Rule 3 of acting, "the lost last word", as a table.
+ArrivalAct judge(const ArrivalView& view);
+
+struct ArrivalContext {
+  std::function<Host()> self;
+  std::function<HostRoom()> room;
+  std::function<void(const Uuid&, std::vector<PastMove>)> adopt;  ///< moves that come with a VM
+  std::function<Result<Operation>(const std::string&)> sent;      ///< our own migration of this id
+  std::function<void(Event)> report;
+};
+
+/// The VMs that are to come to this host: reservations, claims, and the watch over what has come
+/// until its source is proven off. Loop thread.
+class Arrivals {
+ public:
+  Arrivals(boost::asio::any_io_executor loop, const Clock& clock, platform::Actions& here,
+           Peers& peers, Journal& journal, ArrivalContext context, decide::LedgerRules rules = {});
+  ~Arrivals();
+
+  /// Takes up the claims of an earlier life.
+  void recover();
+
+  boost::asio::awaitable<Result<ReserveAnswer>> reserve(ReserveOrder order);
+  Result<Reservation> renew(const std::string& operation);
+  boost::asio::awaitable<Result<void>> release(std::string operation);
+  boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order);
+  boost::asio::awaitable<Result<void>> revive(std::string operation);
+
+  /// To be called for each notice of a VM's lifecycle: the watch begins at once.
+  void nudge(const Uuid& vm);
+
+  /// Arrivals as operations, newest first.
+  std::vector<Operation> all() const;
+  std::optional<Operation> find(const std::string& id) const;
+  /// True while an arrival of this VM has not ended.
+  bool expects(const Uuid& vm) const;
+  bool suspended(const Uuid& vm) const;  ///< by us
+  std::vector<Reservation> reservations() const;
+  std::vector<Flight> flights() const;
+
+  void cancel();
+  boost::asio::awaitable<void> join();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace virtseer::act

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/time.h"
+#include "model/operation.h"
+
+namespace virtseer::act {
+
+/// What both hosts say of a VM; absent: that host is silent.
+struct BothSides {
+  std::optional<Presence> source;
+  std::optional<Presence> destination;
+  bool asked_to_move = true;  ///< libvirt was told to migrate: a copy may be at the destination
+  bool restarted = false;     ///< the source's copy was already started once more
+  Millis unchanged{0};        ///< for how long both have said the same
+
+  bool operator==(const BothSides&) const = default;
+};
+
+/// What the source's daemon is to do about its own copy. The destination's daemon alone acts on the
+/// other one: see arrivals.h.
+enum class Verdict : std::uint8_t {
+  wait,            ///< it is still going on, or libvirt still clears up
+  stayed,          ///< it runs at the source, and nowhere else
+  moved,           ///< it runs at the destination, and the source's copy is off
+  resume_source,   ///< it is paused at the source, and proven gone from the destination
+  restart_source,  ///< its emulator died at the source, and it is proven gone from the destination
+  drop_source,     ///< it runs at the destination; what is paused at the source is out of date
+  revive_destination,  ///< it moved and died there
+  conflict,            ///< both run: the destination's daemon ends its copy
+  uncertain,           ///< a host that may hold a copy is silent
+  lost,                ///< it runs nowhere and may not be started by rule: a person is needed
+};
+std::string_view name(Verdict verdict);
+
+struct Judgement {
+  Verdict verdict = Verdict::wait;
+  std::string words;
+};
+
+/// Rules 1 to 4 of acting as a table: never two running copies, never none; silence proves nothing.
+Judgement judge(const BothSides& sides);
+
+}  // namespace virtseer::act

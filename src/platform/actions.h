@@ -1,0 +1,99 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/host_state.h"
+#include "model/operation.h"
+
+namespace virtseer::platform {
+
+/// Both definitions of a VM and what may wake it.
+struct VmDefinition {
+  std::string inactive;  ///< XML with secrets; empty: the VM is transient
+  std::string live;      ///< XML with secrets, as it may be sent to another host; empty: it is off
+  bool autostart = false;
+  bool managed_save = false;
+
+  bool operator==(const VmDefinition&) const = default;
+};
+
+struct MigrateOrder {
+  Uuid vm;
+  std::string destination;  ///< the URI that the source's libvirtd connects to
+  bool persistent = true;   ///< define it there and undefine it here at switch-over
+  bool copy_storage = false;
+  bool auto_converge = true;
+  std::uint64_t bandwidth_bytes_per_s = 0;  ///< 0: libvirt's own
+  Millis downtime_limit{0};                 ///< 0: libvirt's own
+};
+
+/// What libvirt said at the end of a migration.
+struct MigrateEnd {
+  std::optional<Millis> downtime;
+  std::optional<Millis> duration;
+  std::uint64_t transferred_bytes = 0;
+
+  bool operator==(const MigrateEnd&) const = default;
+};
+
+/// What virtseer does to VMs, and what it asks immediately before. Loop thread only; every call
+/// has a deadline but migrate(). While disconnected calls fail with Code::unreachable. A call that
+/// failed with timeout or unreachable may still have taken effect: ask presence().
+/// The contract: tests/contract/environment.
+class Actions {
+ public:
+  virtual ~Actions() = default;
+
+  /// All active VMs as a planner needs them: processor, machine type, disks, networks, what cannot
+  /// move, jobs, memory, vCPUs, policy metadata. `demand_cpus`, `dirty_bytes_per_s` and `moves`
+  /// are left to the caller.
+  virtual boost::asio::awaitable<Result<std::vector<PlacedVm>>> placed() = 0;
+  /// Processor, machine types, storage, networks and disk locks of this host, and the memory given
+  /// to VMs. The rest of HostState is left to the caller.
+  virtual boost::asio::awaitable<Result<HostState>> host() = 0;
+
+  /// Asked of libvirt now, never from a cache. A VM that is not known is State::absent, no error.
+  virtual boost::asio::awaitable<Result<Presence>> presence(Uuid vm) = 0;
+  virtual boost::asio::awaitable<Result<VmDefinition>> definition(Uuid vm) = 0;
+
+  /// At a destination: whether a VM with this live XML could run here: its processor (compared by
+  /// this host's libvirt), machine type, disks (reachable, or room for a copy), networks and
+  /// bridges, devices, and that neither its UUID nor its name is taken by another. The XML is
+  /// hostile.
+  virtual boost::asio::awaitable<Result<std::vector<Check>>> admits(std::string live_xml,
+                                                                    bool copy_storage) = 0;
+
+  /// Moves it peer to peer, live, so that the move outlives this process. What libvirt holds
+  /// unsafe it refuses. Returns when libvirt's call does: possibly not for as
+  /// long as a link is down. Cancelling the awaiting coroutine leaves the move alone.
+  virtual boost::asio::awaitable<Result<MigrateEnd>> migrate(MigrateOrder order) = 0;
+  /// The job that runs on it now; fraction of what is known; not_found if none runs.
+  virtual boost::asio::awaitable<Result<MigrationProgress>> progress(Uuid vm) = 0;
+  /// Asks the running job to end. libvirt's call may go on for a while.
+  virtual boost::asio::awaitable<Result<void>> abortJob(Uuid vm) = 0;
+
+  virtual boost::asio::awaitable<Result<void>> setAutostart(Uuid vm, bool on) = 0;
+  virtual boost::asio::awaitable<Result<void>> removeManagedSave(Uuid vm) = 0;
+  virtual boost::asio::awaitable<Result<void>> suspend(Uuid vm) = 0;
+  virtual boost::asio::awaitable<Result<void>> resume(Uuid vm) = 0;
+  /// Starts a defined VM, or with `xml` one that is not.
+  virtual boost::asio::awaitable<Result<void>> start(Uuid vm, std::string xml) = 0;
+  /// Ends its emulator at once. A VM that is off already is done.
+  virtual boost::asio::awaitable<Result<void>> destroy(Uuid vm) = 0;
+  virtual boost::asio::awaitable<Result<void>> define(std::string xml) = 0;
+  /// Removes the inactive definition; keeps firmware variables and checkpoints' metadata no longer.
+  /// A VM without one is done.
+  virtual boost::asio::awaitable<Result<void>> undefine(Uuid vm) = 0;
+
+  /// Renames a file of a storage pool within its folder, so that no definition finds it any more.
+  /// Fails with refused where this process may not.
+  virtual boost::asio::awaitable<Result<void>> setAside(std::string path, std::string new_path) = 0;
+  /// Deletes a volume by its path through libvirt's storage pools; what is gone is done.
+  virtual boost::asio::awaitable<Result<void>> deleteVolume(std::string path) = 0;
+};
+
+}  // namespace virtseer::platform
