@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "act/journal.h"
+#include "act/pause.h"
 #include "act/peer.h"
 #include "base/task_group.h"
 #include "base/time.h"
@@ -65,6 +66,7 @@ struct MigrationContext {
   std::function<std::vector<PastMove>(const Uuid&)> moves;  ///< of a VM here
   std::function<void(const Uuid&, PastMove)> moved;         ///< keeps one more
   std::function<void(Event)> report;
+  Pause pause = timerPause;  ///< how its coroutines wait
 };
 
 /// The migrations away from this host, each a coroutine over a persisted state machine. Loop
