@@ -60,6 +60,7 @@ struct Notice {
   std::string vm_name;
   std::string detail;
   std::string reason;
+  std::optional<MigrateEnd> job = {};  ///< job_completed: what libvirt measured
 };
 
 /// A byte stream into a VM. Loop thread only. Destroying it closes it.

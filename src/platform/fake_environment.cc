@@ -16,6 +16,27 @@ bool isActive(VmState state) {
   return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
 }
 
+Presence::State presenceOf(VmState state) {
+  if (state == VmState::gone) return Presence::State::absent;
+  if (!isActive(state)) return Presence::State::off;
+  return state == VmState::paused || state == VmState::suspended ? Presence::State::paused
+                                                                 : Presence::State::running;
+}
+
+VmState stateOf(const Presence& presence) {
+  switch (presence.state) {
+    case Presence::State::absent:
+    case Presence::State::off:
+      return presence.crashed ? VmState::crashed : VmState::shutoff;
+    case Presence::State::running:
+      return VmState::running;
+    case Presence::State::paused:
+    case Presence::State::incoming:
+      break;
+  }
+  return VmState::paused;
+}
+
 }  // namespace
 
 /// The host's end of a fake port.
@@ -83,12 +104,10 @@ void FakeGuestPort::disconnect(const std::shared_ptr<Inbox>& who, Error why) {
   if (activity_) activity_();
 }
 
-FakeEnvironment::Gate::Gate(asio::any_io_executor loop) : opened(std::move(loop)) {
-  opened.expires_at(asio::steady_timer::time_point::max());
-}
-
 FakeEnvironment::FakeEnvironment(asio::any_io_executor loop, std::string uri)
-    : loop_(std::move(loop)) {
+    : loop_(loop), gates_(loop), actions_(loop) {
+  actions_.onChange([this](const Uuid& vm, const FakeVm& state, std::string_view detail,
+                           std::string_view reason) { follow(vm, state, detail, reason); });
   status_.connected = true;
   status_.uri = std::move(uri);
   status_.since = Timestamp{};
@@ -110,11 +129,33 @@ FakeEnvironment::~FakeEnvironment() {
 
 void FakeEnvironment::setVm(Vm vm) {
   vm.environment = status_.uri;
+  auto* known = actions_.find(vm.uuid) ? &actions_.vm(vm.uuid) : &actions_.add(vm.uuid, vm.name);
+  known->presence.state = presenceOf(vm.state);
+  known->presence.defined = vm.persistent;
+  known->definition.autostart = vm.autostart;
   vms_[vm.uuid] = std::move(vm);
+}
+
+/// Something was done to a VM: it shows in the list, and is told.
+void FakeEnvironment::follow(const Uuid& vm, const FakeVm& state, std::string_view detail,
+                             std::string_view reason) {
+  const auto stopped = state.presence.state == Presence::State::off ||
+                       state.presence.state == Presence::State::absent;
+  auto& entry = vms_[vm];
+  entry.uuid = vm;
+  entry.name = state.name;
+  entry.environment = status_.uri;
+  entry.persistent = state.presence.defined;
+  entry.autostart = state.definition.autostart;
+  entry.state = stateOf(state.presence);
+  if (stopped) endChannels(vm, {Code::unreachable, "the VM stopped"});
+  if (stopped && !state.presence.defined) vms_.erase(vm);
+  notify({Notice::Kind::vm_lifecycle, vm, state.name, std::string(detail), std::string(reason)});
 }
 
 void FakeEnvironment::removeVm(Uuid vm) {
   vms_.erase(vm);
+  actions_.remove(vm);
   statistics_.erase(vm);
   endChannels(vm, {Code::unreachable, "the VM is gone"});
 }
@@ -122,6 +163,7 @@ void FakeEnvironment::removeVm(Uuid vm) {
 void FakeEnvironment::setState(Uuid vm, VmState state, std::string detail, std::string reason) {
   auto& entry = vms_.at(vm);
   entry.state = state;
+  actions_.vm(vm).presence.state = presenceOf(state);
   if (!isActive(state)) endChannels(vm, {Code::unreachable, "the VM stopped"});
   notify({Notice::Kind::vm_lifecycle, vm, entry.name, std::move(detail), std::move(reason)});
 }
@@ -135,6 +177,7 @@ void FakeEnvironment::disconnect(std::string why) {
   status_.connected = false;
   status_.error = why;
   status_.since.reset();
+  actions_.disconnect(why);
   for (const auto& [key, port] : ports_) {
     if (port->host_) port->disconnect(port->host_, {Code::unreachable, why});
   }
@@ -146,6 +189,7 @@ void FakeEnvironment::reconnect() {
   status_.connected = true;
   status_.error.clear();
   status_.since = Timestamp{};
+  actions_.reconnect();
   ++status_.reconnects;
   notify({Notice::Kind::connected, std::nullopt, "", "", ""});
 }
@@ -166,48 +210,11 @@ void FakeEnvironment::endChannels(Uuid vm, const Error& why) {
   }
 }
 
-FakeEnvironment::Gate& FakeEnvironment::gate(Call call) {
-  return gates_.try_emplace(call, loop_).first->second;
-}
-
-void FakeEnvironment::failNext(Call call, Error error, int times) {
-  auto& failures = gate(call).failures;
-  failures.insert(failures.end(), static_cast<std::size_t>(times), error);
-}
-
-void FakeEnvironment::hold(Call call) {
-  gate(call).closed = true;
-}
-
-void FakeEnvironment::release(Call call) {
-  gate(call).closed = false;
-  gate(call).opened.cancel();
-}
-
-std::size_t FakeEnvironment::held(Call call) const {
-  const auto found = gates_.find(call);
-  return found == gates_.end() ? 0 : found->second.waiting;
-}
-
-std::size_t FakeEnvironment::count(std::string_view prefix) const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      calls_, [&](const std::string& call) { return call.starts_with(prefix); }));
-}
-
 asio::awaitable<Result<void>> FakeEnvironment::enter(Call call, std::string record) {
-  calls_.push_back(std::move(record));
-  auto& the_gate = gate(call);
-  while (the_gate.closed) {
-    ++the_gate.waiting;
-    boost::system::error_code ignored;
-    co_await the_gate.opened.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    --the_gate.waiting;
-  }
-  if (!the_gate.failures.empty()) {
-    auto error = std::move(the_gate.failures.front());
-    the_gate.failures.erase(the_gate.failures.begin());
-    if (error.code == Code::timeout) ++status_.calls_timed_out;
-    co_return fail(std::move(error));
+  const auto entered = co_await gates_.enter(call, std::move(record));
+  if (!entered) {
+    if (entered.error().code == Code::timeout) ++status_.calls_timed_out;
+    co_return fail(entered.error());
   }
   if (!status_.connected) co_return fail(Code::unreachable, status_.error);
   co_return Result<void>();

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "platform/environment.h"
+#include "platform/fake_actions.h"
+#include "platform/fake_gates.h"
 #include "platform/inbox.h"
 
 namespace virtseer::platform {
@@ -55,7 +57,7 @@ class FakeGuestPort {
 
 /// An environment in memory, for tests and simulations: the test sets the world, the code under
 /// test sees it through Environment. Starts connected, with no VM. Nothing in it waits for real
-/// time.
+/// time. Its VMs and those of fakeActions() are the same: what is done to one shows in the other.
 class FakeEnvironment final : public Environment {
  public:
   enum class Call : std::uint8_t { vms, statistics, host_facts, open_channel, set_balloon_period };
@@ -93,18 +95,20 @@ class FakeEnvironment final : public Environment {
   // Faults.
 
   /// The next `times` calls of this kind fail so.
-  void failNext(Call call, Error error, int times = 1);
+  void failNext(Call call, Error error, int times = 1) {
+    gates_.failNext(call, std::move(error), times);
+  }
   /// Calls of this kind wait until release(); those that wait then go on.
-  void hold(Call call);
-  void release(Call call);
-  std::size_t held(Call call) const;
+  void hold(Call call) { gates_.hold(call); }
+  void release(Call call) { gates_.release(call); }
+  std::size_t held(Call call) const { return gates_.held(call); }
 
   // The record.
 
   /// Every call that came, oldest first: "vms", "openChannel UUID NAME", "setBalloonPeriod UUID
   /// 5s".
-  const std::vector<std::string>& calls() const { return calls_; }
-  std::size_t count(std::string_view prefix) const;
+  const std::vector<std::string>& calls() const { return gates_.calls(); }
+  std::size_t count(std::string_view prefix) const { return gates_.count(prefix); }
 
   // Environment.
 
@@ -122,18 +126,13 @@ class FakeEnvironment final : public Environment {
                                                                        std::string name) override;
   boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                         std::chrono::seconds period) override;
+  Actions& actions() override { return actions_; }
+  FakeActions& fakeActions() { return actions_; }
 
  private:
-  struct Gate {
-    explicit Gate(boost::asio::any_io_executor loop);
-    boost::asio::steady_timer opened;
-    bool closed = false;
-    std::size_t waiting = 0;
-    std::vector<Error> failures;
-  };
-
   boost::asio::awaitable<Result<void>> enter(Call call, std::string record);
-  Gate& gate(Call call);
+  void follow(const Uuid& vm, const FakeVm& state, std::string_view detail,
+              std::string_view reason);
   void endChannels(Uuid vm, const Error& why);
 
   boost::asio::any_io_executor loop_;
@@ -146,8 +145,8 @@ class FakeEnvironment final : public Environment {
   bool running_ = false;
   std::function<void(const Notice&)> receiver_;
   std::map<std::pair<Uuid, std::string>, std::shared_ptr<FakeGuestPort>> ports_;
-  std::map<Call, Gate> gates_;
-  std::vector<std::string> calls_;
+  FakeGates<Call> gates_;
+  FakeActions actions_;
 };
 
 }  // namespace virtseer::platform

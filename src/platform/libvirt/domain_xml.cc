@@ -90,6 +90,7 @@ std::optional<DomainFacts> parseDomainXml(std::string_view xml) {
   const auto devices = domain.child("devices");
   const auto vcpu = domain.child("vcpu");
   DomainFacts facts;
+  facts.uuid = Uuid::parse(domain.child("uuid").text().get());
   facts.role = roleOf(domain);
   facts.has_channel = hasEchoChannel(devices);
   facts.balloon_period_s = balloonPeriodOf(devices);

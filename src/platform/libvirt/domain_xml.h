@@ -11,6 +11,7 @@ namespace virtseer::platform {
 /// What is read from a domain's XML. Names and texts in it may be hostile: nothing but these typed
 /// values leaves the parser.
 struct DomainFacts {
+  std::optional<Uuid> uuid;
   Role role = Role::production;  ///< of the fw_cfg entry opt/org.virtseer/role
   bool has_channel = false;      ///< a UNIX-socket virtio channel org.virtseer.echo.0 is defined
   std::optional<std::uint32_t> balloon_period_s;  ///< absent: no balloon; 0: it does not report

@@ -24,6 +24,7 @@ Code codeOf(int libvirt_code) {
     case VIR_ERR_AUTH_UNAVAILABLE:
     case VIR_ERR_ACCESS_DENIED:
     case VIR_ERR_OPERATION_DENIED:
+    case VIR_ERR_MIGRATE_UNSAFE:
       return Code::refused;
     case VIR_ERR_NO_CONNECT:
     case VIR_ERR_INVALID_CONN:
@@ -33,6 +34,8 @@ Code codeOf(int libvirt_code) {
       return Code::unreachable;
     case VIR_ERR_OPERATION_TIMEOUT:
       return Code::timeout;
+    case VIR_ERR_OPERATION_ABORTED:
+      return Code::cancelled;
     case VIR_ERR_RESOURCE_BUSY:
       return Code::busy;
     case VIR_ERR_INVALID_ARG:

@@ -31,15 +31,16 @@ LibvirtEnvironment::LibvirtEnvironment(asio::any_io_executor loop, LibvirtOption
       sink_(std::make_shared<NoticeSink>(gate_)),
       facts_(std::make_shared<FactsCache>()),
       reader_(std::make_shared<StatisticsReader>()),
+      source_{options_.uri, events_, closer_.core()},
       sessions_(loop, "virt-session", {1, 4, 2}),
-      reading_(loop, "virt-reading", 2, Connection::Access::read_only),
+      reading_(loop, source_, "virt-reading", 2, Connection::Access::read_only),
       channels_(loop, "virt-channels", {2, 4096, 4}),
       writers_(loop, "virt-writers", {2, 4096, 16}),
-      actions_(loop, "virt-actions", 1, Connection::Access::full),
-      session_ended_(loop, asio::steady_timer::time_point::max()) {
+      tuning_(loop, source_, "virt-tuning", 1, Connection::Access::full),
+      session_ended_(loop, asio::steady_timer::time_point::max()),
+      acting_(loop, source_, status_, options_.call_deadline) {
   status_.uri = options_.uri;
   status_.error = "not connected yet";
-  for (Lane* lane : {&reading_, &actions_}) renew(*lane);
   sink_->setReceiver(
       {[this](std::uint64_t session, const Notice& notice) { receive(session, notice); },
        [this](std::uint64_t session, std::string why) { onClosed(session, std::move(why)); }});
@@ -50,34 +51,17 @@ LibvirtEnvironment::~LibvirtEnvironment() {
   gate_->shut();
 }
 
-void LibvirtEnvironment::renew(Lane& lane) {
-  lane.connection =
-      std::make_shared<LazyConnection>(options_.uri, lane.access, events_, closer_.core());
-}
-
 template <class Job>
 asio::awaitable<std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>>
 LibvirtEnvironment::call(Lane* lane, std::string what, Job job) {
-  using R = std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>;
   if (!status_.connected) co_return fail(Code::unreachable, what + ": " + status_.error);
-  const auto connection = lane->connection;
-  auto on_thread = [connection, job = std::move(job)]() mutable -> R {
-    auto opened = connection->get();
-    if (!opened) return fail(opened.error());
-    return job(*opened);
-  };
-  R result = co_await lane->pool.run(std::move(what), options_.call_deadline, std::move(on_thread));
-  // The stuck call keeps its connection; nobody else shall wait behind it.
-  if (!result && result.error().code == Code::timeout && lane->connection == connection)
-    renew(*lane);
-  co_return result;
+  co_return co_await lane->call(std::move(what), options_.call_deadline, std::move(job));
 }
 
 asio::awaitable<Result<LibvirtEnvironment::Session>> LibvirtEnvironment::connect() {
   const auto number = ++last_session_;
-  auto job = [uri = options_.uri, events = events_, closer = closer_.core(), sink = sink_,
-              number]() -> Result<Session> {
-    auto connection = Connection::open(uri, Connection::Access::read_only, events, closer);
+  auto job = [source = source_, sink = sink_, number]() -> Result<Session> {
+    auto connection = source.open(Connection::Access::read_only);
     if (!connection) return fail(connection.error());
     const bool notices = subscribe(**connection, number, sink);
     return Session{number, *connection, probeCapabilities(**connection, notices)};
@@ -128,7 +112,9 @@ asio::awaitable<void> LibvirtEnvironment::waitForEnd(std::uint64_t session) {
 
 void LibvirtEnvironment::end(std::string why) {
   session_ = {};
-  for (Lane* lane : {&reading_, &actions_}) renew(*lane);
+  reading_.renew();
+  tuning_.renew();
+  acting_.renew();
   status_.connected = false;
   status_.error = why;
   tellDisconnected(std::move(why));
@@ -157,6 +143,9 @@ void LibvirtEnvironment::receive(std::uint64_t session, const Notice& notice) {
     case Notice::Kind::connected:
       facts_->forgetAll();
       break;
+    case Notice::Kind::job_completed:
+      acting_.jobCompleted(notice);
+      break;
     default:
       break;
   }
@@ -170,9 +159,8 @@ void LibvirtEnvironment::onNotice(std::function<void(const Notice&)> receiver) {
 Environment::Status LibvirtEnvironment::status() const {
   auto out = status_;
   if (!out.connected) out.since.reset();
-  for (const BlockingPool* pool :
-       {&sessions_, &reading_.pool, &actions_.pool, &channels_, &writers_}) {
-    const auto counts = pool->counts();
+  for (const auto& counts : {sessions_.counts(), reading_.pool().counts(), tuning_.pool().counts(),
+                             channels_.counts(), writers_.counts(), acting_.counts()}) {
     out.calls_timed_out += counts.abandoned_total;
     out.calls_stuck += counts.abandoned;
   }
@@ -208,9 +196,9 @@ asio::awaitable<Result<std::unique_ptr<Channel>>> LibvirtEnvironment::openChanne
   const auto what = "channel of VM " + vm.text();
   if (!status_.connected) co_return fail(Code::unreachable, what + ": " + status_.error);
   auto inbox = std::make_shared<Inbox>(loop_);
-  auto job = [vm, name, uri = options_.uri, events = events_, closer = closer_.core(), gate = gate_,
+  auto job = [vm, name, source = source_, gate = gate_,
               inbox = std::weak_ptr(inbox)]() -> Result<std::shared_ptr<ChannelHandle>> {
-    auto connection = Connection::open(uri, Connection::Access::full, events, closer);
+    auto connection = source.open(Connection::Access::full);
     if (!connection) return fail(connection.error());
     auto native = NativeChannel::open(std::move(*connection), vm, name, gate, inbox);
     if (!native) return fail(native.error());
@@ -233,7 +221,7 @@ asio::awaitable<Result<void>> LibvirtEnvironment::setBalloonPeriod(Uuid vm,
       return fail(lastError("set the balloon's period", connection->get()));
     return {};
   };
-  auto done = co_await call(&actions_, "VM " + vm.text(), std::move(job));
+  auto done = co_await call(&tuning_, "VM " + vm.text(), std::move(job));
   if (done) facts_->forget(vm);  // no event tells of it
   co_return done;
 }

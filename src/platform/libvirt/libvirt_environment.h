@@ -9,13 +9,14 @@
 #include "platform/libvirt.h"
 #include "platform/libvirt/channel.h"
 #include "platform/libvirt/connection.h"
+#include "platform/libvirt/lane.h"
+#include "platform/libvirt/libvirt_actions.h"
 #include "platform/libvirt/notices.h"
 #include "platform/libvirt/reading.h"
 
 namespace virtseer::platform {
 
-/// See platform/libvirt.h. Each kind of call has a lane: a pool and a connection of its own, since
-/// the daemon serves five requests per connection at once and a long one holds its place.
+/// See platform/libvirt.h. Each kind of call has a lane of its own.
 class LibvirtEnvironment final : public Environment {
  public:
   LibvirtEnvironment(boost::asio::any_io_executor loop, LibvirtOptions options);
@@ -33,16 +34,9 @@ class LibvirtEnvironment final : public Environment {
                                                                        std::string name) override;
   boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                         std::chrono::seconds period) override;
+  Actions& actions() override { return acting_; }
 
  private:
-  struct Lane {
-    Lane(boost::asio::any_io_executor loop, std::string name, std::size_t threads,
-         Connection::Access the_access)
-        : access(the_access), pool(std::move(loop), std::move(name), {threads, 64, 2}) {}
-    const Connection::Access access;
-    std::shared_ptr<LazyConnection> connection;
-    BlockingPool pool;
-  };
   /// What a successful connect brings.
   struct Session {
     std::uint64_t number = 0;
@@ -59,7 +53,6 @@ class LibvirtEnvironment final : public Environment {
   void begin(Session session);
   void end(std::string why);
   void tellDisconnected(std::string why);
-  void renew(Lane& lane);
   void receive(std::uint64_t session, const Notice& notice);
   void onClosed(std::uint64_t session, std::string why);
 
@@ -71,11 +64,12 @@ class LibvirtEnvironment final : public Environment {
   const std::shared_ptr<FactsCache> facts_;
   const std::shared_ptr<StatisticsReader> reader_;
   Closer closer_;
+  const ConnectionSource source_;
   BlockingPool sessions_;
   Lane reading_;
   BlockingPool channels_;  ///< opening them
   BlockingPool writers_;   ///< writing to guests that may not read
-  Lane actions_;
+  Lane tuning_;
 
   Session session_;
   std::uint64_t last_session_ = 0;
@@ -85,6 +79,7 @@ class LibvirtEnvironment final : public Environment {
   boost::asio::steady_timer session_ended_;
   Status status_;
   Capabilities capabilities_;
+  LibvirtActions acting_;
   std::function<void(const Notice&)> receiver_;
 };
 

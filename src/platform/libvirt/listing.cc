@@ -1,20 +1,14 @@
-#include <cstdlib>
-
 #include "base/text.h"
 #include "platform/libvirt/bulk.h"
 #include "platform/libvirt/errors.h"
 #include "platform/libvirt/reading.h"
+#include "platform/libvirt/text_ptr.h"
 
 namespace virtseer::platform {
 
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 255;
-
-struct FreeText {
-  void operator()(char* text) const { std::free(text); }
-};
-using Text = std::unique_ptr<char, FreeText>;
 
 Result<std::set<Uuid>> uuidsOf(const Connection& connection, unsigned filter) {
   const auto domains = listDomains(connection, filter);

@@ -2,7 +2,10 @@
 
 #include <libvirt/libvirt.h>
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "platform/libvirt/job_figures.h"
 
 namespace virtseer::platform {
 
@@ -25,9 +28,9 @@ std::string bounded(const char* text) {
 }
 
 void give(void* opaque, virDomainPtr domain, Notice::Kind kind, std::string detail,
-          std::string reason = "") noexcept {
+          std::string reason = "", std::optional<MigrateEnd> job = {}) noexcept {
   const auto& subscription = *static_cast<Subscription*>(opaque);
-  Notice notice{kind, Uuid{}, "", std::move(detail), std::move(reason)};
+  Notice notice{kind, Uuid{}, "", std::move(detail), std::move(reason), job};
   if (virDomainGetUUID(domain, notice.vm->bytes.data()) < 0) return;
   if (const char* name = virDomainGetName(domain)) notice.vm_name = toUtf8(name);
   subscription.sink->notice(subscription.session, std::move(notice));
@@ -78,7 +81,7 @@ void onJobCompleted(virConnectPtr, virDomainPtr domain, virTypedParameterPtr val
   virTypedParamsGetInt(values, count, VIR_DOMAIN_JOB_OPERATION, &operation);
   virTypedParamsGetBoolean(values, count, VIR_DOMAIN_JOB_SUCCESS, &success);
   give(opaque, domain, Notice::Kind::job_completed, std::string(jobWord(operation)),
-       success ? "" : "failed");
+       success ? "" : "failed", figuresOf({values, static_cast<std::size_t>(std::max(count, 0))}));
 }
 
 template <class Callback>

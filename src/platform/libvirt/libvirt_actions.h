@@ -1,0 +1,76 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+
+#include "platform/environment.h"
+#include "platform/libvirt/lane.h"
+
+namespace virtseer::platform {
+
+/// See platform/actions.h. Owned by LibvirtEnvironment. What is asked and what is done have lanes
+/// of their own, and each migration has a thread and a connection of its own.
+class LibvirtActions final : public Actions {
+ public:
+  /// `status` tells whether there is a libvirt; it outlives this.
+  LibvirtActions(boost::asio::any_io_executor loop, ConnectionSource source,
+                 const Environment::Status& status, Millis deadline);
+
+  boost::asio::awaitable<Result<std::vector<PlacedVm>>> placed() override;
+  boost::asio::awaitable<Result<HostState>> host() override;
+  boost::asio::awaitable<Result<Presence>> presence(Uuid vm) override;
+  boost::asio::awaitable<Result<VmDefinition>> definition(Uuid vm) override;
+  boost::asio::awaitable<Result<std::vector<Check>>> admits(std::string live_xml,
+                                                            bool copy_storage) override;
+  boost::asio::awaitable<Result<MigrateEnd>> migrate(MigrateOrder order) override;
+  boost::asio::awaitable<Result<MigrationProgress>> progress(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> abortJob(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> setAutostart(Uuid vm, bool on) override;
+  boost::asio::awaitable<Result<void>> removeManagedSave(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> suspend(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> resume(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> start(Uuid vm, std::string xml) override;
+  boost::asio::awaitable<Result<void>> destroy(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> define(std::string xml) override;
+  boost::asio::awaitable<Result<void>> undefine(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> setAside(std::string path, std::string new_path) override;
+  boost::asio::awaitable<Result<void>> deleteVolume(std::string path) override;
+
+  /// What libvirt measured of a migration comes as a notice.
+  void jobCompleted(const Notice& notice);
+  /// The connection to libvirt ended: later calls open others.
+  void renew();
+  BlockingPool::Counts counts() const;
+
+ private:
+  /// A migration that is awaited.
+  struct Moving {
+    explicit Moving(boost::asio::any_io_executor loop) : told(std::move(loop)) {}
+    std::optional<MigrateEnd> figures;
+    boost::asio::steady_timer told;
+  };
+  class Registration;
+
+  template <class Job>
+  boost::asio::awaitable<std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>> call(
+      Lane* lane, std::string what, Millis deadline, Job job);
+  /// A function of acts.h that takes the VM and nothing else.
+  template <class Job>
+  boost::asio::awaitable<Result<void>> act(Uuid vm, Millis deadline, Job job);
+
+  const boost::asio::any_io_executor loop_;
+  const ConnectionSource source_;
+  const Environment::Status& status_;
+  const Millis deadline_;
+  Lane asking_;
+  Lane surveys_;  ///< what takes many calls
+  Lane acts_;
+  BlockingPool migrations_;
+  std::map<Uuid, std::shared_ptr<Moving>> moving_;
+};
+
+}  // namespace virtseer::platform

@@ -1,0 +1,132 @@
+#include <libvirt/virterror.h>
+
+#include <span>
+#include <string_view>
+
+#include "platform/libvirt/acts.h"
+#include "platform/libvirt/errors.h"
+#include "platform/libvirt/job_figures.h"
+#include "platform/libvirt/job_values.h"
+
+namespace virtseer::platform {
+
+namespace {
+
+using State = Presence::State;
+using Job = Presence::Job;
+
+// In the order of libvirt's enumerations (libvirt-domain.h), which never change.
+constexpr std::string_view kStates[] = {"no state",      "running", "blocked", "paused",
+                                        "shutting down", "off",     "crashed", "pmsuspended"};
+constexpr std::string_view kRunning[] = {"unknown",
+                                         "booted",
+                                         "migrated",
+                                         "restored",
+                                         "restored from snapshot",
+                                         "unpaused",
+                                         "migration canceled",
+                                         "save canceled",
+                                         "event wakeup",
+                                         "crashed",
+                                         "post-copy",
+                                         "post-copy failed"};
+constexpr std::string_view kPaused[] = {"unknown",       "user",
+                                        "migration",     "save",
+                                        "dump",          "I/O error",
+                                        "watchdog",      "from snapshot",
+                                        "shutting down", "snapshot",
+                                        "crashed",       "starting up",
+                                        "post-copy",     "post-copy failed"};
+constexpr std::string_view kOff[] = {"unknown", "shutdown", "destroyed",     "crashed", "migrated",
+                                     "saved",   "failed",   "from snapshot", "daemon"};
+constexpr std::string_view kCrashed[] = {"unknown", "panicked"};
+
+std::span<const std::string_view> reasonsOf(int state) {
+  switch (state) {
+    case VIR_DOMAIN_RUNNING:
+      return kRunning;
+    case VIR_DOMAIN_PAUSED:
+      return kPaused;
+    case VIR_DOMAIN_SHUTOFF:
+      return kOff;
+    case VIR_DOMAIN_CRASHED:
+      return kCrashed;
+    default:
+      return {};
+  }
+}
+
+State stateOf(int state) {
+  switch (state) {
+    case VIR_DOMAIN_SHUTOFF:
+      return State::off;
+    case VIR_DOMAIN_PAUSED:
+    case VIR_DOMAIN_PMSUSPENDED:
+    case VIR_DOMAIN_CRASHED:  // kept as it was when the guest panicked
+      return State::paused;
+    default:
+      return State::running;
+  }
+}
+
+Job jobOf(virDomainPtr domain) {
+  const auto job = JobValues::get(domain);
+  if (!job) {
+    // libvirt tells of a migration at its source only; the destination answers so.
+    const virError* error = virGetLastError();
+    return error && error->code == VIR_ERR_OPERATION_INVALID ? Job::migration_in : Job::none;
+  }
+  if (job->type == VIR_DOMAIN_JOB_NONE) return Job::none;
+  switch (operationOf(job->values())) {
+    case VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT:
+      return Job::migration_out;
+    case VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN:
+      return Job::migration_in;
+    default:
+      return Job::other;
+  }
+}
+
+}  // namespace
+
+std::string stateWords(int state, int reason) {
+  if (state < 0 || static_cast<std::size_t>(state) >= std::size(kStates)) return "unknown";
+  std::string out(kStates[state]);
+  const auto reasons = reasonsOf(state);
+  if (reason > 0 && static_cast<std::size_t>(reason) < reasons.size())
+    out.append(": ").append(reasons[static_cast<std::size_t>(reason)]);
+  return out;
+}
+
+Result<Presence> presenceOf(const Connection& connection, const Uuid& vm) {
+  const auto domain = findDomain(connection, vm);
+  if (!domain) {
+    if (domain.error().code == Code::not_found) return Presence{};
+    return fail(domain.error());
+  }
+  Presence out;
+  int state = 0;
+  int reason = 0;
+  const auto ask = [&] { return virDomainGetState(domain->get(), &state, &reason, 0) == 0; };
+  bool asked = ask();
+  if (asked && stateOf(state) != State::off) {
+    out.job = jobOf(domain->get());
+    asked = ask();  // what has ended meanwhile has no job
+  }
+  const int persistent = virDomainIsPersistent(domain->get());
+  if (!asked || persistent < 0) {
+    auto error = lastError("VM " + vm.text(), connection.get());
+    if (error.code == Code::not_found) return Presence{};
+    return fail(std::move(error));
+  }
+  out.state = stateOf(state);
+  out.defined = persistent == 1;
+  if (out.state == State::off) out.job = Job::none;
+  if (out.state == State::paused && out.job == Job::migration_in) out.state = State::incoming;
+  out.crashed = state == VIR_DOMAIN_SHUTOFF &&
+                (reason == VIR_DOMAIN_SHUTOFF_CRASHED || reason == VIR_DOMAIN_SHUTOFF_FAILED);
+  out.reason = stateWords(state, reason);
+  return out;
+}
+
+}  // namespace virtseer::platform
