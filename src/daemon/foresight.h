@@ -43,9 +43,13 @@ struct ForesightContext {
 /// its forecasts, measures contention, and makes a plan each round. The predictor and the planner
 /// run on a thread of their own; the loop sees their last answers. Loop thread.
 ///
-/// Demand of CPU is the VM's CPU time plus the time its vCPUs waited. At a start the history of
-/// the longest horizon (four times) is read from the store, and calibration and records from the
-/// settings; both are kept there every ten minutes and at the end.
+/// Demand of CPU is the VM's CPU time plus the time its vCPUs waited. When a VM is seen first, the
+/// history of the longest horizon (four times) is read from the store; calibration and records are
+/// kept in the settings, every ten minutes and at the end. Plans rest on joinHorizons(). What the
+/// host wants itself beyond its reserve counts as a load that no move takes away.
+///
+/// Events: `host.contended` and `host.relieved` (see ContentionWatch; fields delay_cores, capacity,
+/// since), `plan.changed`, `plan.step` (see PlanNews).
 class Foresight {
  public:
   Foresight(boost::asio::any_io_executor loop, const Clock& clock, const Config& config,
@@ -54,6 +58,8 @@ class Foresight {
 
   /// Rounds until cancelled.
   boost::asio::awaitable<void> run();
+  /// One round: what run() does every `plan.round`. One at a time.
+  boost::asio::awaitable<void> round();
   /// Keeps what was learned; to be called at the end, after run() was cancelled.
   boost::asio::awaitable<void> save();
   /// Another store serves from now on.
@@ -74,6 +80,14 @@ class Foresight {
   /// Cores that a VM is expected to want (p80 of its level where there is a forecast) and its
   /// memory: what a move reserves.
   std::pair<double, std::uint64_t> wants(const Vm& vm) const;
+
+  /// What was measured, not foreseen: how long vCPUs of this host's VMs wait together.
+  struct Measured {
+    bool contended = false;
+    std::optional<Timestamp> since;     ///< the first of the rounds that made it so
+    std::optional<double> delay_cores;  ///< in the last round that measured it
+  };
+  Measured contended() const;
 
   struct Counts {
     std::uint64_t rounds = 0, plans = 0, scored = 0, dropped = 0;
