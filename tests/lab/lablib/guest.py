@@ -17,7 +17,7 @@ KVM_TRIAL_SECONDS = 10
 MIGRATION_SECONDS = 300
 
 DOMAIN = """\
-<domain type='{accelerator}'>
+<domain type='{accelerator}' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
   <name>{name}</name>
   <memory unit='MiB'>{memory}</memory>
   <vcpu placement='static' current='{vcpus}'>{vcpus_maximum}</vcpu>
@@ -41,7 +41,15 @@ DOMAIN = """\
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <video><model type='none'/></video>
   </devices>
-</domain>
+{monitor}</domain>
+"""
+
+# A monitor beside libvirt's, by which a test sees what QEMU itself says of a guest.
+MONITOR = """\
+  <qemu:commandline>
+    <qemu:arg value='-qmp'/>
+    <qemu:arg value='unix:/var/lib/libvirt/qemu/qmp-{name}.sock,server=on,wait=off'/>
+  </qemu:commandline>
 """
 
 CPU = {
@@ -153,7 +161,8 @@ class Guests:
 
     # --- definitions ---
 
-    def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments=""):
+    def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
+            monitor=False):
         kernel, initramfs = self.appliance()
         accelerator = self.accelerator()
         digest = hashlib.sha256(name.encode()).hexdigest()
@@ -164,7 +173,8 @@ class Guests:
         return DOMAIN.format(accelerator=accelerator, name=escape(name), memory=memory, vcpus=vcpus,
                              vcpus_maximum=max(vcpus, vcpus_maximum), entries=entries if role else "",
                              kernel=kernel, initramfs=initramfs, cmdline=escape(cmdline), cpu=CPU[accelerator],
-                             disk=DISK[disk].format(name=escape(name)), mac=mac, channel=CHANNEL)
+                             disk=DISK[disk].format(name=escape(name)), mac=mac, channel=CHANNEL,
+                             monitor=MONITOR.format(name=escape(name)) if monitor else "")
 
     def define(self, host, name, disk_size=64, **options):
         text = self.xml(name, **options)

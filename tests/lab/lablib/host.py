@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 
-from . import machine
+from . import files, machine
 from .machine import LabError, run, wait_for
 
 NETWORK = "10.77.0"  # exists inside the namespaces only
 LETTERS = "ABC"
 SERVICE_USER = "virtseer"
 QEMU_USER = "libvirt-qemu"  # libvirt's QEMU driver does not start where this name is unknown
+REST_PORT = 8686
 HERE = pathlib.Path(__file__).resolve().parent
 
 # Private folder of the host -> where its processes see it.
@@ -28,62 +29,6 @@ BINDS = {
     "virtseer-run": "/run/virtseer",
     "virtseer-lib": "/var/lib/virtseer",
 }
-
-LIBVIRTD = """\
-listen_tls = 0
-listen_tcp = 1
-listen_addr = "{address}"
-auth_tcp = "none"
-auth_unix_rw = "none"
-auth_unix_ro = "none"
-unix_sock_group = "virtseer"
-unix_sock_ro_perms = "0777"
-unix_sock_rw_perms = "0770"
-host_uuid = "{uuid}"
-log_filters = "3:util 3:event 3:rpc 3:qemu.qemu_monitor 2:qemu"
-log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
-"""
-
-QEMU = """\
-user = "root"
-group = "root"
-dynamic_ownership = 0
-remember_owner = 0
-security_driver = "none"
-namespaces = []
-stdio_handler = "file"
-migration_address = "0.0.0.0"
-migration_host = "{address}"
-"""
-
-VIRTSEER = """\
-[log]
-level = "info"
-
-[libvirt]
-uris = ["qemu:///system"]
-interval = "1s"
-call_deadline = "3s"
-balloon_period = "1s"
-
-[echo]
-interval = "1s"
-retry = "1s"
-
-[host]
-name = "host-{letter}"
-cgroup = "/"
-cpus = {cpus}
-memory = "{memory_mib}MiB"
-interval = "1s"
-"""
-
-POOL = """\
-<pool type='dir'>
-  <name>images</name>
-  <target><path>/var/lib/libvirt/images</path></target>
-</pool>
-"""
 
 
 class Host:
@@ -185,18 +130,32 @@ class Host:
             (self.folder / private).mkdir(parents=True, exist_ok=True)
         for below in ("etc/qemu", "lib/images", "lib/dnsmasq", "lib/disks"):
             (self.folder / below).mkdir(parents=True, exist_ok=True)
-        values = {"address": self.address, "uuid": self.uuid, "letter": self.letter, "cpus": float(cores),
-                  "memory_mib": memory >> 20}
-        self._write("etc/libvirtd.conf", LIBVIRTD.format(**values))
-        self._write("etc/qemu.conf", QEMU.format(**values))
-        self._write("virtseer-etc/virtseer.toml", VIRTSEER.format(**values))
+        values = {"address": self.address, "uuid": self.uuid, "name": self.name, "cpus": float(cores),
+                  "memory_mib": memory >> 20, "port": REST_PORT}
+        self._write("etc/libvirtd.conf", files.LIBVIRTD.format(**values))
+        self._write("etc/qemu.conf", files.QEMU.format(**values))
+        peers = [self.lab.host(letter) for letter in LETTERS if letter != self.letter]
+        self._write("virtseer-etc/virtseer.toml", files.VIRTSEER.format(**values) + "".join(
+            files.PEER.format(name=peer.name, address=peer.address, port=REST_PORT) for peer in peers))
         names = "".join(f"{NETWORK}.{n + 1} host-{letter}\n" for n, letter in enumerate(LETTERS))
         self._write("hosts", pathlib.Path("/etc/hosts").read_text(encoding="utf-8") + names)
         self._write_accounts()
+        self._write_tokens(peers)
         user = self.user_id()
         for private in ("virtseer-run", "virtseer-lib"):
             os.chown(self.folder / private, user, user)
             os.chmod(self.folder / private, 0o755 if private == "virtseer-run" else 0o700)
+        # The daemon may rename images, so that what a move leaves behind is not found any more.
+        os.chown(self.folder / "lib/images", 0, user)
+        os.chmod(self.folder / "lib/images", 0o775)
+
+    def _write_tokens(self, peers):
+        """This host's token, and copies of the others': for the daemon's eyes only."""
+        for file, owner in (("token", self), *((f"token-of-{peer.name}", peer) for peer in peers)):
+            target = self.folder / "virtseer-etc" / file
+            target.touch(mode=0o600)
+            target.write_text(self.lab.token(owner.letter), encoding="utf-8")
+            os.chown(target, self.user_id(), self.user_id())
 
     def _write(self, file, text):
         (self.folder / file).write_text(text, encoding="utf-8")
@@ -267,7 +226,7 @@ class Host:
     def _make_pool(self):
         if self.virsh("pool-info", "images", check=False).returncode == 0:
             return
-        self._write("pool.xml", POOL)
+        self._write("pool.xml", files.POOL)
         self.virsh("pool-define", self.folder / "pool.xml")
         self.virsh("pool-autostart", "images")
         self.virsh("pool-start", "images")
@@ -299,6 +258,58 @@ class Host:
         if pid:
             machine.end(pid, sign)
             wait_for(lambda: not machine.alive(pid), timeout, f"host {self.letter}: end of the daemon")
+
+    def restart_daemon(self):
+        self.stop_daemon()
+        self.start_daemon()
+
+    def configure(self, name, toml):
+        """Adds `toml` to the daemon's configuration under a name, in place of what had it, and restarts the daemon."""
+        folder = self.folder / "virtseer-etc/conf.d"
+        folder.mkdir(exist_ok=True)
+        file = folder / f"{name}.toml"
+        if toml:
+            file.write_text(toml, encoding="utf-8")
+        else:
+            file.unlink(missing_ok=True)
+        if self.daemon:
+            self.restart_daemon()
+
+    def deconfigure(self, name):
+        self.configure(name, None)
+
+    # --- faults ---
+
+    def kill_libvirtd(self):
+        pid = self.libvirtd
+        if pid:
+            machine.end(pid)
+            wait_for(lambda: not machine.alive(pid), 30, f"host {self.letter}: end of libvirtd")
+
+    def qemu(self, name):
+        """The process of a guest's emulator here, None if there is none."""
+        mark = f"guest={name},".encode()
+        for pid in self._inside("qemu-system-x86"):
+            with contextlib.suppress(OSError):
+                if mark in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        return None
+
+    def kill_qemu(self, name):
+        pid = self.qemu(name)
+        if not pid:
+            raise LabError(f"host {self.letter}: no emulator of {name} runs")
+        machine.end(pid)
+        wait_for(lambda: not machine.alive(pid), 30, f"host {self.letter}: end of {name}'s emulator")
+
+    @contextlib.contextmanager
+    def held(self, pid):
+        """A process of this host stands still within the block; it may have been ended meanwhile."""
+        machine.end(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            machine.end(pid, signal.SIGCONT)
 
     # --- down ---
 

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,24 @@ class Lab:
         run([*inside, "set", "lo", "up"])
         run([*inside, "add", "sw0", "type", "bridge"])
         run([*inside, "set", "sw0", "up"])
+
+    def cut(self, letter):
+        """Pulls the host's cable: nothing comes in or out until `mend`."""
+        self._link(letter, "down")
+
+    def mend(self, letter):
+        self._link(letter, "up")
+
+    def _link(self, letter, state):
+        run(["nsenter", "-t", str(self.switch), "-n", "ip", "link", "set", f"port{letter}", state])
+
+    def token(self, letter):
+        """What the host's daemon asks of its peers; made when it is first asked for."""
+        file = self.folder / "tokens" / letter
+        if not file.exists():
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            file.write_text(secrets.token_hex(32), encoding="utf-8")
+        return file.read_text(encoding="utf-8")
 
     def make_folder(self, path):
         """Makes a mount point outside, remembered so that `down` takes away what the lab made."""
