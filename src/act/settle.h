@@ -40,6 +40,14 @@ struct Judgement {
   std::string words;
 };
 
+/// For how long both sides must have said the same before the source's copy is touched, or the move
+/// is called off: what libvirt still clears up changes within it.
+inline constexpr Millis kSettled{2'000};
+/// Before a copy of the VM at the source is ended, since the destination's is the newer one.
+inline constexpr Millis kOutOfDate{10'000};
+/// Before copies that stand still at both hosts are left to a person.
+inline constexpr Millis kGivenUp{60'000};
+
 /// Rules 1 to 4 of acting as a table: never two running copies, never none; silence proves nothing.
 Judgement judge(const BothSides& sides);
 

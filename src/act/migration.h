@@ -1,0 +1,156 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "act/operations.h"
+#include "act/preflight.h"
+#include "act/settle.h"
+#include "act/verify.h"
+#include "base/task_group.h"
+
+namespace virtseer::act {
+
+/// What all migrations of this daemon share; outlives them.
+struct Departures {
+  const Clock& clock;
+  platform::Actions& here;
+  Peers& peers;
+  Journal& journal;
+  MigrationContext context;
+  MigrationRules rules;
+  TaskGroup tasks;
+};
+
+/// Asks this host's libvirt what pre-flight goes by. Fails if libvirt is silent.
+boost::asio::awaitable<Result<DepartureFacts>> gatherFacts(Departures& shared, Uuid vm,
+                                                           OperationOrigin origin,
+                                                           std::shared_ptr<Peer> peer,
+                                                           std::optional<bool> copy_storage);
+
+/// What a destination is asked for.
+ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml);
+
+/// One migration: goes from the state that its operation is in to an ended one. Each state is
+/// written down before it is acted upon. Loop thread; owned by the coroutines that run it.
+class Migration : public std::enable_shared_from_this<Migration> {
+ public:
+  /// `taken_up`: by an earlier life of the daemon; nothing that it began is taken for granted.
+  Migration(Departures& shared, Operation operation, std::optional<bool> copy_storage,
+            bool taken_up);
+
+  const Operation& operation() const { return op_; }
+  Result<Operation> abort();
+
+  /// Runs it to its end; never fails.
+  static boost::asio::awaitable<void> run(std::shared_ptr<Migration> self);
+
+ private:
+  template <class T>
+  using Task = boost::asio::awaitable<T>;
+
+  /// Why it is called off before anything moved.
+  struct CallOff {
+    OperationState state;
+    std::string message;
+  };
+  using MaybeOff = std::optional<CallOff>;
+
+  /// libvirt's call, which may hang; outlives the migration's own interest in it.
+  struct Call {
+    std::optional<Result<platform::MigrateEnd>> end;
+  };
+
+  /// Where the VM is, asked of both sides, the source first: once that is off, what the destination
+  /// says next cannot be older.
+  struct Sides {
+    std::optional<Presence> source;
+    std::optional<RemoteVm> destination;
+    std::chrono::steady_clock::time_point since;  ///< both have said the same
+    bool asked = false;
+  };
+
+  // migration.cc: states, and what comes before the move.
+  Task<Result<void>> enter(OperationState state, std::string note);
+  Task<void> mustEnter(OperationState state, std::string note);
+  Task<void> keep();
+  Task<void> finish(OperationState state, std::string message);
+  Task<void> begin();
+  Task<MaybeOff> check();
+  Task<MaybeOff> reserve();
+  Task<MaybeOff> prepare();
+  Task<void> callOff(CallOff why);
+  Task<void> restoreAutostart();
+  static Task<void> renewing(std::shared_ptr<Migration> self);
+
+  // migration_move.cc: while libvirt moves it.
+  Task<void> move();
+  Task<bool> follow();
+  Task<void> abortJob();
+  bool stalled(const MigrationProgress& progress);
+  void noteEnd(const Result<platform::MigrateEnd>& end);
+  static Task<void> calling(std::shared_ptr<Migration> self, std::shared_ptr<Call> call);
+
+  // migration_settle.cc: where it is, and what follows from that.
+  Task<void> settle();
+  Task<void> ask(Sides& sides);
+  Judgement judgeSides(const Sides& sides) const;
+  Task<bool> obey(Verdict verdict, std::string words, const Sides& sides);
+  Task<bool> stayed(std::string words, const Sides& sides);
+  Task<bool> moved(std::string words, const Sides& sides);
+  Task<bool> lost(std::string words, const Sides& sides);
+  Task<bool> resumeSource(std::string words);
+  Task<bool> restartSource(std::string words);
+  Task<bool> dropSource(std::string words);
+  Task<bool> reviveThere(std::string words);
+  Task<void> stand(OperationState state, std::string words);
+  Task<void> setDisksAside();
+
+  // migration_after.cc: once it runs at the destination.
+  Task<void> watch();
+  Task<bool> reviveWatched(std::string words);
+  Task<void> failedWatch(std::string words);
+  Task<void> commit();
+  Task<Result<void>> handOver(MoveOutcome outcome);
+  Task<void> deleteSetAside();
+  Task<void> bringBack();
+  Task<bool> followReturn(const Sides& sides);
+  Task<void> broughtBack();
+
+  std::shared_ptr<Peer> peer() const;
+  Task<void> pause(Millis span) { return shared_.context.pause(span); }
+  Task<void> poll() { return pause(shared_.rules.poll); }
+  Millis since(std::chrono::steady_clock::time_point start) const;
+  PastMove pastMove(MoveOutcome outcome) const;
+  void addStep(Operation& op, OperationState state, std::string note) const;
+  void advise(std::string advice);
+  void report(std::string kind, Severity severity, std::string message) const;
+  std::string vmName() const;
+  std::string fromName() const;
+  std::string toName() const;
+
+  Departures& shared_;
+  Operation op_;
+  std::optional<bool> wished_copy_;
+  bool taken_up_;
+  std::shared_ptr<Call> call_;
+  std::optional<Error> move_error_;
+  std::optional<std::chrono::steady_clock::time_point> reservation_due_;  ///< next renewal
+  bool reservation_lost_ = false;
+  // The watchdog over libvirt's job.
+  std::optional<std::chrono::steady_clock::time_point> abort_sent_;
+  std::string abort_reason_;
+  std::chrono::steady_clock::time_point alive_at_, nearer_at_;
+  std::uint64_t processed_ = 0, iteration_ = 0, nearest_ = ~std::uint64_t{0};
+  bool followed_again_ = false;
+  bool revive_asked_ = false;
+  int undefine_failures_ = 0;
+  bool way_back_asked_ = false;
+  bool way_back_refused_ = false;
+  std::string way_back_error_;
+  std::string way_back_;  ///< the operation at the destination that brings it back
+};
+
+}  // namespace virtseer::act

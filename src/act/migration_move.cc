@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include "act/migration.h"
+#include "base/text.h"
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A call that goes on for longer after its job was told to end is not waited for.
+constexpr Millis kAbortGrace{15'000};
+/// How often a job that does not end is told so again.
+constexpr Millis kAbortAgain{5'000};
+/// Memory that is written faster than it is sent may need many rounds; so many times the watchdog's
+/// patience without coming nearer to the end is no progress either.
+constexpr int kRoundsOfPatience = 10;
+
+}  // namespace
+
+/// Nothing of it is awaited by the migration: libvirt's call may hang for as long as a link is cut.
+asio::awaitable<void> Migration::calling(std::shared_ptr<Migration> self,
+                                         std::shared_ptr<Call> call) {
+  const auto& rules = self->shared_.rules;
+  const auto there = self->peer();
+  if (!there) {
+    call->end = fail(Code::failed, self->toName() + " is not the host that it was");
+    co_return;
+  }
+  platform::MigrateOrder order;
+  order.vm = self->op_.vm;
+  order.destination = there->migrationUri();
+  order.persistent = !self->op_.record.definition.empty();
+  order.copy_storage = self->op_.copy_storage;
+  order.auto_converge = rules.auto_converge;
+  order.bandwidth_bytes_per_s = rules.bandwidth_bytes_per_s;
+  order.downtime_limit = rules.downtime_limit;
+  call->end = co_await self->shared_.here.migrate(std::move(order));
+}
+
+asio::awaitable<void> Migration::move() {
+  alive_at_ = nearer_at_ = shared_.clock.mono();
+  if (!taken_up_ && !call_) {
+    call_ = std::make_shared<Call>();
+    shared_.tasks.spawn("libvirt's migration of " + op_.id, calling(shared_from_this(), call_));
+  }
+  while (co_await follow()) co_await poll();
+  co_await mustEnter(OperationState::settling,
+                     move_error_ ? "libvirt: " + printable(move_error_->message) : "");
+}
+
+/// Looks at the job once; false if libvirt's call has ended, or is not waited for any more.
+asio::awaitable<bool> Migration::follow() {
+  if (call_ && call_->end) {
+    noteEnd(*call_->end);
+    co_return false;
+  }
+  const auto progress = co_await shared_.here.progress(op_.vm);
+  if (progress) {
+    op_.progress = *progress;
+    op_.updated = shared_.clock.wall();
+  } else if (!call_) {
+    co_return false;
+  }
+  if (abort_reason_.empty() && op_.abort_requested) abort_reason_ = "a person asked for its end";
+  if (abort_reason_.empty() && stalled(op_.progress))
+    abort_reason_ = fmt::format("no progress for {} s", shared_.rules.stall.count() / 1000);
+  if (abort_reason_.empty()) co_return true;
+  op_.message = "it is being ended: " + abort_reason_;
+  if (abort_sent_ && since(*abort_sent_) > kAbortGrace) co_return false;
+  co_await abortJob();
+  co_return true;
+}
+
+/// Tells the job to end, and again while it does not.
+asio::awaitable<void> Migration::abortJob() {
+  const bool again = abort_sent_ && since(alive_at_) < kAbortAgain;
+  if (again) co_return;
+  if (!abort_sent_) abort_sent_ = shared_.clock.mono();
+  alive_at_ = shared_.clock.mono();
+  std::ignore = co_await shared_.here.abortJob(op_.vm);
+}
+
+bool Migration::stalled(const MigrationProgress& progress) {
+  const auto now = shared_.clock.mono();
+  if (progress.processed_bytes != processed_ || progress.iteration != iteration_) {
+    processed_ = progress.processed_bytes;
+    iteration_ = progress.iteration;
+    alive_at_ = now;
+  }
+  if (progress.remaining_bytes < nearest_) {
+    nearest_ = progress.remaining_bytes;
+    nearer_at_ = now;
+  }
+  return since(alive_at_) >= shared_.rules.stall ||
+         since(nearer_at_) >= kRoundsOfPatience * shared_.rules.stall;
+}
+
+void Migration::noteEnd(const Result<platform::MigrateEnd>& end) {
+  if (!end) {
+    move_error_ = end.error();
+    return;
+  }
+  op_.duration = end->duration;
+  op_.downtime = end->downtime;
+  if (end->transferred_bytes > 0) op_.progress.processed_bytes = end->transferred_bytes;
+  op_.progress.fraction = 1;
+  op_.progress.remaining_bytes = 0;
+}
+
+}  // namespace virtseer::act

@@ -1,0 +1,251 @@
+#include <fmt/format.h>
+
+#include "act/migration.h"
+#include "base/text.h"
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr int kUndefineTries = 20;
+constexpr Millis kAbortAgain{5'000};
+
+bool silence(const Error& error) {
+  return error.code == Code::unreachable || error.code == Code::timeout;
+}
+
+/// Takes for granted that nothing moves any more.
+bool endsTheMove(Verdict verdict) {
+  return verdict == Verdict::stayed || verdict == Verdict::resume_source ||
+         verdict == Verdict::restart_source || verdict == Verdict::lost;
+}
+
+std::optional<Presence> presenceOf(const std::optional<RemoteVm>& vm) {
+  if (!vm) return std::nullopt;
+  return vm->presence;
+}
+
+}  // namespace
+
+asio::awaitable<void> Migration::ask(Sides& sides) {
+  auto here = co_await shared_.here.presence(op_.vm);
+  std::optional<Presence> source;
+  if (here) source = std::move(*here);
+  std::optional<RemoteVm> destination;
+  if (const auto there = peer()) {
+    auto answer = co_await there->vm(op_.vm);
+    if (answer) destination = std::move(*answer);
+  }
+  const bool same = sides.asked && source == sides.source &&
+                    presenceOf(destination) == presenceOf(sides.destination);
+  if (!same) sides.since = shared_.clock.mono();
+  sides.asked = true;
+  sides.source = std::move(source);
+  sides.destination = std::move(destination);
+}
+
+Judgement Migration::judgeSides(const Sides& sides) const {
+  BothSides both;
+  both.source = sides.source;
+  both.destination = presenceOf(sides.destination);
+  both.asked_to_move = op_.record.asked_to_move;
+  both.restarted = op_.record.restarted;
+  both.unchanged = since(sides.since);
+  return judge(both);
+}
+
+asio::awaitable<void> Migration::settle() {
+  Sides sides;
+  for (;;) {
+    // A call that was given up may still say how it ended.
+    if (call_ && call_->end && !op_.duration && !move_error_) noteEnd(*call_->end);
+    co_await ask(sides);
+    auto judgement = judgeSides(sides);
+    // While libvirt's call is out, it may still begin to move the VM.
+    if (call_ && !call_->end && endsTheMove(judgement.verdict))
+      judgement = {Verdict::wait, judgement.words + "; libvirt's call has not ended"};
+    if (co_await obey(judgement.verdict, judgement.words, sides)) co_return;
+    co_await poll();
+  }
+}
+
+/// Enters the state if it is another one, and says how it stands.
+asio::awaitable<void> Migration::stand(OperationState state, std::string words) {
+  if (op_.state != state) {
+    co_await mustEnter(state, words);
+    if (state == OperationState::uncertain)
+      report("operation.uncertain", Severity::warning,
+             fmt::format("migration of {} to {}: {}", vmName(), toName(), words));
+  }
+  op_.message = std::move(words);
+}
+
+/// True if the operation goes on in another state.
+asio::awaitable<bool> Migration::obey(Verdict verdict, std::string words, const Sides& sides) {
+  if (verdict == Verdict::uncertain) {
+    co_await stand(OperationState::uncertain, std::move(words));
+    co_return false;
+  }
+  co_await stand(OperationState::settling, words);
+  switch (verdict) {
+    case Verdict::stayed:
+      co_return co_await stayed(std::move(words), sides);
+    case Verdict::moved:
+      co_return co_await moved(std::move(words), sides);
+    case Verdict::resume_source:
+      co_return co_await resumeSource(std::move(words));
+    case Verdict::restart_source:
+      co_return co_await restartSource(std::move(words));
+    case Verdict::drop_source:
+      co_return co_await dropSource(std::move(words));
+    case Verdict::revive_destination:
+      co_return co_await reviveThere(std::move(words));
+    case Verdict::lost:
+      co_return co_await lost(std::move(words), sides);
+    case Verdict::wait:
+    case Verdict::conflict:
+    case Verdict::uncertain:
+      break;
+  }
+  if (sides.source->job != Presence::Job::migration_out) co_return false;
+  if (!abort_sent_ && !std::exchange(followed_again_, true)) {
+    co_await mustEnter(OperationState::migrating, "libvirt still moves it");
+    co_return true;
+  }
+  // It was told to end and did not, as behind a cut link; nobody else will tell it again.
+  if (abort_sent_ && since(alive_at_) >= kAbortAgain) {
+    alive_at_ = shared_.clock.mono();
+    std::ignore = co_await shared_.here.abortJob(op_.vm);
+  }
+  co_return false;
+}
+
+asio::awaitable<bool> Migration::stayed(std::string words, const Sides& sides) {
+  if (sides.source && sides.source->state == Presence::State::running && !sides.source->defined &&
+      !op_.record.definition.empty()) {
+    const auto defined = co_await shared_.here.define(op_.record.definition);
+    if (!defined && silence(defined.error())) co_return false;
+    if (!defined)
+      advise(fmt::format("its definition at {} is gone and could not be made again: {}", fromName(),
+                         printable(defined.error().message)));
+  }
+  co_await restoreAutostart();
+  if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
+  if (op_.record.restarted)
+    words = fmt::format("its emulator died during the move and {} was started again at {}",
+                        vmName(), fromName());
+  const auto aborted = op_.abort_requested && !op_.record.restarted && sides.source &&
+                       sides.source->state == Presence::State::running;
+  auto why = aborted                  ? std::string("aborted on a person's word")
+             : !abort_reason_.empty() ? abort_reason_
+             : move_error_            ? "libvirt: " + printable(move_error_->message)
+                                      : std::string();
+  if (!why.empty()) words += " (" + why + ")";
+  co_await finish(aborted ? OperationState::aborted : OperationState::failed, std::move(words));
+  co_return true;
+}
+
+asio::awaitable<bool> Migration::resumeSource(std::string words) {
+  const auto done = co_await shared_.here.resume(op_.vm);
+  if (!done)
+    op_.message =
+        fmt::format("{}; it cannot be resumed: {}", words, printable(done.error().message));
+  co_return false;
+}
+
+asio::awaitable<bool> Migration::restartSource(std::string words) {
+  op_.record.restarted = true;
+  co_await mustEnter(OperationState::settling, words + ": it is started again");
+  const auto done = co_await shared_.here.start(op_.vm, "");
+  if (!done) move_error_ = done.error();
+  co_return false;
+}
+
+asio::awaitable<bool> Migration::dropSource(std::string words) {
+  co_await mustEnter(OperationState::settling, words + ": it is ended here");
+  auto done = co_await shared_.here.destroy(op_.vm);
+  if (done) done = co_await shared_.here.undefine(op_.vm);
+  if (!done)
+    op_.message = fmt::format("{}; it cannot be ended: {}", words, printable(done.error().message));
+  co_return false;
+}
+
+asio::awaitable<bool> Migration::reviveThere(std::string words) {
+  const auto there = peer();
+  if (!there) co_return false;
+  if (revive_asked_) {
+    advise(fmt::format("find out why it died at {}, then start it there: virsh start {}", toName(),
+                       op_.vm.text()));
+    co_await finish(OperationState::needs_person, words + " again after it was started once more");
+    co_return true;
+  }
+  const auto done = co_await there->revive(op_.id);
+  if (done || !silence(done.error())) revive_asked_ = true;
+  if (!done) op_.message = fmt::format("{}; {}", words, printable(done.error().message));
+  co_return false;
+}
+
+asio::awaitable<bool> Migration::moved(std::string words, const Sides& sides) {
+  if (sides.source->state == Presence::State::off && sides.source->defined &&
+      undefine_failures_ < kUndefineTries) {
+    // What is left defined could be started by anybody.
+    const auto done = co_await shared_.here.undefine(op_.vm);
+    if (!done && ++undefine_failures_ == kUndefineTries)
+      advise(
+          fmt::format("remove its definition at {}: virsh undefine {}", fromName(), op_.vm.text()));
+    co_return false;
+  }
+  if (!op_.duration && op_.progress.elapsed.count() > 0) op_.duration = op_.progress.elapsed;
+  if (op_.abort_requested) words += "; it had switched over before it could be aborted";
+  co_await setDisksAside();
+  co_await mustEnter(OperationState::verifying, std::move(words));
+  co_return true;
+}
+
+/// At once, so that no definition finds them any more; deleted only after commit.
+asio::awaitable<void> Migration::setDisksAside() {
+  auto& record = op_.record;
+  if (!op_.copy_storage) co_return;
+  if (record.copied_disks.empty())
+    advise(fmt::format("the disks that {} left at {} are out of date: remove them by hand",
+                       vmName(), fromName()));
+  if (record.copied_disks.empty()) co_return;
+  const auto aside = [this](const std::string& path) { return path + ".moved-" + op_.id; };
+  if (record.set_aside.empty()) {
+    for (const auto& path : record.copied_disks) record.set_aside.push_back(aside(path));
+    co_await keep();
+  }
+  for (const auto& path : record.copied_disks) {
+    const auto done = co_await shared_.here.setAside(path, aside(path));
+    // After a restart in the middle it is renamed already.
+    if (done || done.error().code == Code::not_found) continue;
+    std::erase(op_.record.set_aside, aside(path));
+    advise(fmt::format("{} at {} is out of date and could not be renamed ({}): remove it by hand",
+                       printable(path), fromName(), printable(done.error().message)));
+  }
+}
+
+asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
+  const bool nowhere = sides.source->state == Presence::State::absent && sides.destination &&
+                       sides.destination->presence.state == Presence::State::absent;
+  if (nowhere && !op_.record.definition.empty()) {
+    const auto defined = co_await shared_.here.define(op_.record.definition);
+    if (!defined && silence(defined.error())) co_return false;
+    if (defined)
+      advise(
+          fmt::format("it is defined at {} again, and off: if its disks there are the newest, "
+                      "start it: virsh start {}",
+                      fromName(), op_.vm.text()));
+  }
+  advise(fmt::format("look at both hosts before anything is started: virsh domstate --reason {}",
+                     op_.vm.text()));
+  if (op_.record.autostart)
+    advise("it was set to start with its host; it no longer is: virsh autostart " + op_.vm.text());
+  if (move_error_) words += " (libvirt: " + printable(move_error_->message) + ")";
+  co_await finish(OperationState::needs_person, std::move(words));
+  co_return true;
+}
+
+}  // namespace virtseer::act

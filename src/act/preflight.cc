@@ -1,0 +1,192 @@
+#include "act/preflight.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace virtseer::act {
+namespace {
+
+using State = Presence::State;
+
+Check destination(const DepartureFacts& facts) {
+  const auto to = printable(facts.to_name);
+  if (!facts.to)
+    return {"destination", false, fmt::format("the daemon of {} was not heard yet", to)};
+  if (*facts.to == facts.self)
+    return {"destination", false, fmt::format("{} is this host: the VM is here already", to)};
+  return {"destination", true, fmt::format("{} is another host", to)};
+}
+
+Check state(const DepartureFacts& facts) {
+  const auto& here = facts.presence;
+  if (here.state != State::running)
+    return {"state", false,
+            fmt::format("it is {}: only a VM that runs is moved live", name(here.state))};
+  if (facts.placed && facts.placed->role == Role::shadow)
+    return {"state", false, "it is a shadow, which stays where it is"};
+  return {"state", true, "it runs"};
+}
+
+Check policy(const DepartureFacts& facts) {
+  const auto& policy = facts.policy;
+  const auto copies = facts.copy_storage.value_or(false);
+  if (facts.origin == OperationOrigin::returning) {
+    if (!policy.return_trip) return {"policy", false, "its policy forbids the way back"};
+    return {"policy", true, "its policy allows the way back"};
+  }
+  if (!policy.migrate) return {"policy", false, "its policy forbids live migration"};
+  if (facts.origin == OperationOrigin::person)
+    return {"policy", true, "its policy allows live migration"};
+  if (policy.excluded) return {"policy", false, "its policy keeps it from being moved"};
+  if (policy.mode != Mode::automatic)
+    return {"policy", false,
+            fmt::format("its mode is {}: virtseer does not move it by itself", name(policy.mode))};
+  if (copies && !policy.copy_storage)
+    return {"policy", false, "its policy forbids a move that copies disks"};
+  return {"policy", true, "its policy lets virtseer move it"};
+}
+
+Check jobs(const DepartureFacts& facts) {
+  if (facts.presence.job != Presence::Job::none)
+    return {"job", false, fmt::format("a job runs on it: {}", name(facts.presence.job))};
+  if (facts.placed && !facts.placed->job.empty())
+    return {"job", false, "a job runs on it: " + printable(facts.placed->job)};
+  return {"job", true, "no job runs on it"};
+}
+
+Check devices(const DepartureFacts& facts) {
+  if (!facts.placed) return {"devices", false, "libvirt does not list it as active"};
+  std::vector<std::string> fixed;
+  for (const auto& device : facts.placed->unmovable) fixed.push_back(printable(device));
+  if (!fixed.empty())
+    return {"devices", false, fmt::format("bound to this host: {}", fmt::join(fixed, ", "))};
+  return {"devices", true, "nothing binds it to this host"};
+}
+
+/// Another balancer's VM is left to that balancer; a person may know better.
+std::optional<Check> managed(const DepartureFacts& facts) {
+  if (!facts.placed || facts.placed->managed_by.empty()) return std::nullopt;
+  return Check{"managed", facts.origin != OperationOrigin::plan,
+               "it belongs to " + printable(facts.placed->managed_by)};
+}
+
+struct DiskKinds {
+  std::size_t shared = 0;
+  std::size_t local = 0;
+};
+
+DiskKinds disks(const DepartureFacts& facts) {
+  DiskKinds kinds;
+  if (!facts.placed) return kinds;
+  for (const auto& disk : facts.placed->disks) {
+    const auto reach = std::ranges::find(facts.storage, disk.storage, &StorageReach::id);
+    ++(reach != facts.storage.end() && reach->shared ? kinds.shared : kinds.local);
+  }
+  return kinds;
+}
+
+Check storage(const DepartureFacts& facts, const DiskKinds& kinds, bool copy) {
+  if (copy && facts.definition.inactive.empty())
+    return {"storage", false,
+            "it is transient: its disks are not copied, since nothing would "
+            "remember them if the move failed"};
+  if (copy) return {"storage", true, fmt::format("{} disks are copied", kinds.local)};
+  if (facts.copy_storage.value_or(false))
+    return {"storage", true, "every disk is on shared storage: nothing is copied"};
+  return {"storage", true, "no disk is copied"};
+}
+
+/// The value of an attribute of the element that `element` begins with.
+std::string attribute(std::string_view element, std::string_view key) {
+  element = element.substr(0, element.find('>'));
+  for (const char quote : {'\'', '"'}) {
+    const auto begin = element.find(fmt::format(" {}={}", key, quote));
+    if (begin == std::string_view::npos) continue;
+    const auto value = element.substr(begin + key.size() + 3);
+    return std::string(value.substr(0, value.find(quote)));
+  }
+  return {};
+}
+
+std::string decoded(std::string text) {
+  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
+      {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}};
+  for (const auto& [entity, letter] : kEntities)
+    for (auto at = text.find(entity); at != std::string::npos;
+         at = text.find(entity, at + letter.size()))
+      text.replace(at, entity.size(), letter);
+  return text;
+}
+
+/// Cuts every element of this name out, with what is in it.
+std::string without(std::string_view text, std::string_view element) {
+  std::string out;
+  const auto open = fmt::format("<{}", element);
+  const auto close = fmt::format("</{}>", element);
+  for (;;) {
+    const auto begin = text.find(open);
+    out += text.substr(0, begin);
+    if (begin == std::string_view::npos) return out;
+    text.remove_prefix(begin);
+    const auto head = text.find('>');
+    const bool empty = head != std::string_view::npos && head > 0 && text[head - 1] == '/';
+    // Chains nest: the last end tag closes the first element.
+    const auto end = empty ? head : text.rfind(close);
+    if (end == std::string_view::npos) return out;
+    text.remove_prefix(end + (empty ? 1 : close.size()));
+  }
+}
+
+std::string writableFile(std::string_view disk) {
+  const auto device = attribute(disk, "device");
+  if (attribute(disk, "type") != "file" || (!device.empty() && device != "disk")) return {};
+  const auto own = without(without(disk, "backingStore"), "mirror");
+  if (own.contains("<readonly") || own.contains("<shareable")) return {};
+  const auto source = own.find("<source ");
+  return source == std::string::npos ? "" : decoded(attribute(own.substr(source), "file"));
+}
+
+}  // namespace
+
+std::vector<std::string> writableFiles(std::string_view live_xml) {
+  std::vector<std::string> out;
+  for (auto begin = live_xml.find("<disk "); begin != std::string_view::npos;
+       begin = live_xml.find("<disk ", begin + 1)) {
+    const auto end = live_xml.find("</disk>", begin);
+    if (end == std::string_view::npos) break;
+    auto file = writableFile(live_xml.substr(begin, end - begin));
+    if (file.starts_with('/')) out.push_back(std::move(file));
+  }
+  return out;
+}
+
+Departure preflight(const DepartureFacts& facts) {
+  Departure out;
+  const auto kinds = disks(facts);
+  const bool wanted = facts.copy_storage.value_or(kinds.local > 0 && facts.policy.copy_storage);
+  // A shared disk that is copied would be written from both sides.
+  out.copy_storage = wanted && !(kinds.local == 0 && kinds.shared > 0);
+  if (out.copy_storage && kinds.local > 0 && kinds.shared == 0)
+    out.copied_disks = writableFiles(facts.definition.live);
+  out.checks = {destination(facts), state(facts), policy(facts), jobs(facts), devices(facts)};
+  if (auto check = managed(facts)) out.checks.push_back(std::move(*check));
+  out.checks.push_back(storage(facts, kinds, out.copy_storage));
+  return out;
+}
+
+bool allHeld(const std::vector<Check>& checks) {
+  return std::ranges::all_of(checks, &Check::held);
+}
+
+std::string faults(const std::vector<Check>& checks) {
+  std::vector<std::string> out;
+  for (const auto& check : checks)
+    if (!check.held) out.push_back(fmt::format("{}: {}", check.name, check.words));
+  return fmt::format("{}", fmt::join(out, "; "));
+}
+
+}  // namespace virtseer::act
