@@ -25,7 +25,7 @@ constexpr Millis kFactsRetry{5'000};
 constexpr Millis kHistoryLasts{20'000};  ///< all histories of one round together
 constexpr Millis kLearnBudget{2'000};    ///< scoring the past of one batch
 constexpr std::size_t kHistoryBatch = 16;
-constexpr std::size_t kVmsAtOnce = 8;  ///< read on the loop without letting others go on
+constexpr std::size_t kVmsAtOnce = 4;  ///< read on the loop without letting others go on
 constexpr double kOwnGain = 0.2;       ///< of a new measure of the host's own load
 
 Millis usageWindow(const Config& config) {

@@ -39,13 +39,16 @@ std::string whyMissing(Resource resource) {
 RoundWorker::RoundWorker(predict::PredictorOptions options, decide::PlannerRules rules)
     : options_(std::move(options)),
       rules_(rules),
-      plan_horizons_(planHorizons(options_.horizons, rules.act_within)),
+      plan_horizons_(planHorizons(
+          options_.horizons.empty() ? predict::PredictorOptions{}.horizons : options_.horizons,
+          rules.act_within)),
       predictor_(options_) {}
 
 Result<void> RoundWorker::restore(std::string_view bytes) {
   auto restored = predict::Predictor::restore(options_, bytes);
   if (!restored) return fail(restored.error());
   predictor_ = std::move(*restored);
+  known_.clear();
   return {};
 }
 
@@ -72,9 +75,18 @@ std::uint64_t RoundWorker::learn(const std::vector<RunningVm>& running,
     if (at != step && step >= 0 && std::chrono::steady_clock::now() < deadline)
       scored += predictor_.score(one.time).size();
     step = at;
-    predictor_.observe(one.vm, one.resource, one.time, one.value);
+    observe(one);
   }
   return scored;
+}
+
+void RoundWorker::observe(const Observation& one) {
+  predictor_.observe(one.vm, one.resource, one.time, one.value);
+  if (one.resource != Resource::cpu) return;
+  auto& known = known_.try_emplace(one.vm, Known{one.time, one.time}).first->second;
+  const auto gap = one.time - known.last;
+  if (gap > plan_horizons_.front() || gap < Millis(0)) known.since = one.time;
+  known.last = one.time;
 }
 
 VmForesight RoundWorker::foresee(const Uuid& vm, Timestamp now) const {
@@ -102,30 +114,36 @@ VmForesight RoundWorker::foresee(const Uuid& vm, Timestamp now) const {
 }
 
 Scenarios RoundWorker::scenarios(const RoundOrder& order) const {
-  std::vector<Uuid> vms;
-  for (const auto& vm : order.running) vms.push_back(vm.uuid);
   std::vector<Scenarios> sets;
-  for (const auto horizon : plan_horizons_)
+  for (const auto horizon : plan_horizons_) {
+    std::vector<Uuid> vms;
+    for (const auto& vm : order.running) {
+      const auto known = known_.find(vm.uuid);
+      if (known != known_.end() && order.now - known->second.since >= horizon / 2)
+        vms.push_back(vm.uuid);
+    }
     if (auto set = predictor_.scenarios(vms, Resource::cpu, horizon, kPaths, kSeed))
       sets.push_back(std::move(*set));
+  }
   auto out = joinHorizons(sets);
   if (out.vms.empty()) {
     // Without a VM of its own a host gives the grid all the same, for its peers' demand.
-    const auto horizon = plan_horizons_.empty() ? Millis(60'000) : plan_horizons_.back();
     out.start = order.now;
     out.steps = 60;
     out.paths = kPaths;
-    out.step = std::max(horizon / 60, Millis(1));
+    out.step = std::max(plan_horizons_.back() / 60, Millis(1));
   }
   if (order.own && order.own_cpus > 0) addFlat(out, order.own->uuid, order.own_cpus);
   return out;
 }
 
 RoundAnswer RoundWorker::round(RoundOrder order) {
-  for (const auto& vm : order.forgotten) predictor_.forget(vm);
+  for (const auto& vm : order.forgotten) {
+    predictor_.forget(vm);
+    known_.erase(vm);
+  }
   bound(order.running);
-  for (const auto& one : order.observations)
-    predictor_.observe(one.vm, one.resource, one.time, one.value);
+  for (const auto& one : order.observations) observe(one);
   RoundAnswer out;
   if (const auto step = order.now.time_since_epoch() / options_.step; step != scored_step_) {
     scored_step_ = step;

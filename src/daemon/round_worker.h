@@ -77,14 +77,23 @@ class RoundWorker {
   Result<Ranking> rank(const Uuid& vm, const PolicyConfiguration& policy, Timestamp now) const;
 
  private:
+  /// Since when a VM's demand of CPU is known without a long gap.
+  struct Known {
+    Timestamp since, last;
+  };
+
   void bound(const std::vector<RunningVm>& running);
+  void observe(const Observation& one);
   VmForesight foresee(const Uuid& vm, Timestamp now) const;
+  /// Of the VMs that have been known for at least half of a horizon: less tells noise from a trend
+  /// badly, and a plan would be made for it.
   Scenarios scenarios(const RoundOrder& order) const;
 
   predict::PredictorOptions options_;
   decide::PlannerRules rules_;
   std::vector<Millis> plan_horizons_;
   predict::Predictor predictor_;
+  std::unordered_map<Uuid, Known> known_;
   std::int64_t scored_step_ = -1;
   decide::PlannerState state_;
   std::optional<FleetView> view_;
