@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "act/journal.h"
+#include "act/pause.h"
 #include "act/peer.h"
 #include "base/time.h"
 #include "decide/reservations.h"
@@ -21,10 +22,10 @@ struct ArrivalView {
   std::optional<Presence> here;       ///< absent: our own libvirt is silent
   std::optional<Presence> at_source;  ///< absent: the source's daemon is silent
   bool source_host_answers = false;   ///< its libvirt port answers, if only by refusing
-  bool suspended = false;             ///< by us
+  bool suspended = false;             ///< by us; if it runs, somebody else resumed it since
   bool confirmed = false;
   Millis running_for{0};         ///< since the copy here was first seen running
-  Millis source_running_for{0};  ///< since the source first said that its copy runs, without a job
+  Millis source_running_for{0};  ///< since the source first said that its copy runs and stays there
 
   bool operator==(const ArrivalView&) const = default;
 };
@@ -41,8 +42,13 @@ std::string_view name(ArrivalAct act);
 
 /// How long a copy may run here while nobody at its source answers.
 inline constexpr Millis kUnheard{10'000};
+/// For how long the source must have said that its copy runs before the one here is ended: both
+/// hosts are asked one after the other, and a switch-over may lie between.
+inline constexpr Millis kSourceRuns{2'000};
 
-/// Rule 3 of acting, "the lost last word", as a table.
+/// Rule 3 of acting, "the lost last word", as a table. Silence ends nothing: it only suspends,
+/// which can be taken back. A copy is ended on the word of the source's daemon alone, and never
+/// once it was confirmed. Pure.
 ArrivalAct judge(const ArrivalView& view);
 
 struct ArrivalContext {
@@ -51,37 +57,51 @@ struct ArrivalContext {
   std::function<void(const Uuid&, std::vector<PastMove>)> adopt;  ///< moves that come with a VM
   std::function<Result<Operation>(const std::string&)> sent;      ///< our own migration of this id
   std::function<void(Event)> report;
+  Pause pause = timerPause;  ///< how the watch waits
 };
 
 /// The VMs that are to come to this host: reservations, claims, and the watch over what has come
-/// until its source is proven off. Loop thread.
+/// until its source is proven off. A VM that somebody moves here by hand has no claim and is none
+/// of its business. Loop thread; `join()` before it goes.
 class Arrivals {
  public:
   Arrivals(boost::asio::any_io_executor loop, const Clock& clock, platform::Actions& here,
            Peers& peers, Journal& journal, ArrivalContext context, decide::LedgerRules rules = {});
   ~Arrivals();
 
-  /// Takes up the claims of an earlier life.
+  /// Takes up the claims of an earlier life. To be called once the journal is readable.
   void recover();
 
+  /// Looks at every condition; unless it is a dry run, then holds room and writes the claim down
+  /// before it answers. Where a condition does not hold the answer has no reservation. Errors:
+  /// invalid (hostile or contradictory), refused (maintenance, another operation of this VM), full,
+  /// busy (bound), unreachable (the journal). A dry run tells of these as checks.
   boost::asio::awaitable<Result<ReserveAnswer>> reserve(ReserveOrder order);
+  /// not_found: it has expired before anything came, or never was; then ask again.
   Result<Reservation> renew(const std::string& operation);
+  /// Ends an arrival whose VM is not here; one that is here stays. Nothing to give back is no
+  /// error.
   boost::asio::awaitable<Result<void>> release(std::string operation);
+  /// The source's word that its copy is off and the VM this host's. May be repeated.
   boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order);
+  /// Starts a VM once that died here after its source was proven off. refused in every other case.
   boost::asio::awaitable<Result<void>> revive(std::string operation);
 
   /// To be called for each notice of a VM's lifecycle: the watch begins at once.
   void nudge(const Uuid& vm);
 
-  /// Arrivals as operations, newest first.
+  /// Arrivals as operations, newest first; the ended ones among them are bounded.
   std::vector<Operation> all() const;
   std::optional<Operation> find(const std::string& id) const;
   /// True while an arrival of this VM has not ended.
   bool expects(const Uuid& vm) const;
   bool suspended(const Uuid& vm) const;  ///< by us
+  /// Room that is held for VMs which are not counted in `room().present` yet.
   std::vector<Reservation> reservations() const;
+  /// Those whose source is not proven off yet.
   std::vector<Flight> flights() const;
 
+  /// Lets every watch go at its next step; claims stay written down.
   void cancel();
   boost::asio::awaitable<void> join();
 

@@ -14,8 +14,8 @@ namespace virtseer::test {
 class FakeJournal final : public act::Journal {
  public:
   boost::asio::awaitable<Result<void>> write(Operation operation) override {
-    if (failure) co_return fail(*failure);
     if (before_write) before_write(operation);
+    if (failure) co_return fail(*failure);
     history.push_back(operation);
     kept[operation.id] = std::move(operation);
     co_return Result<void>{};

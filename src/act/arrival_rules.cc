@@ -1,0 +1,74 @@
+#include "act/arrivals.h"
+
+namespace virtseer::act {
+namespace {
+
+using State = Presence::State;
+using Job = Presence::Job;
+
+bool off(const Presence& side) {
+  return side.state == State::absent || side.state == State::off;
+}
+
+/// It runs there and is not about to come here.
+bool staysAtSource(const Presence& source) {
+  return source.state == State::running && source.job != Job::migration_out;
+}
+
+bool runsAtSource(const ArrivalView& view) {
+  return view.at_source && staysAtSource(*view.at_source);
+}
+
+bool provenAtSource(const ArrivalView& view) {
+  return runsAtSource(view) && view.source_running_for >= kSourceRuns;
+}
+
+ArrivalAct judgeRunning(const ArrivalView& view) {
+  if (view.confirmed) return ArrivalAct::wait;
+  if (runsAtSource(view)) return provenAtSource(view) ? ArrivalAct::destroy : ArrivalAct::wait;
+  // A person resumed what we had suspended, and is not contradicted.
+  if (view.suspended) return ArrivalAct::confirm;
+  if (view.at_source) return off(*view.at_source) ? ArrivalAct::confirm : ArrivalAct::wait;
+  if (view.source_host_answers || view.running_for < kUnheard) return ArrivalAct::wait;
+  return ArrivalAct::suspend;
+}
+
+/// Suspended by us: whatever the source says, this copy has waited long enough for switch-over to
+/// lie far behind.
+ArrivalAct judgeSuspended(const ArrivalView& view) {
+  if (!view.at_source) return ArrivalAct::wait;
+  const auto& source = *view.at_source;
+  if (off(source)) return ArrivalAct::resume;
+  if (view.confirmed) return ArrivalAct::wait;
+  if (staysAtSource(source)) return ArrivalAct::destroy;
+  const bool left_behind = source.state == State::paused && source.job == Job::none;
+  return left_behind ? ArrivalAct::resume : ArrivalAct::wait;
+}
+
+/// Paused, and not by us: by the move itself, by a person before it, by an error after it.
+ArrivalAct judgePaused(const ArrivalView& view) {
+  if (view.confirmed || !view.at_source) return ArrivalAct::wait;
+  if (off(*view.at_source)) return ArrivalAct::confirm;
+  return provenAtSource(view) ? ArrivalAct::destroy : ArrivalAct::wait;
+}
+
+}  // namespace
+
+ArrivalAct judge(const ArrivalView& view) {
+  if (!view.here) return ArrivalAct::wait;
+  switch (view.here->state) {
+    case State::absent:
+    case State::off:
+      return ArrivalAct::gone;
+    case State::incoming:
+      return ArrivalAct::wait;
+    case State::running:
+      return judgeRunning(view);
+    case State::paused:
+      break;
+  }
+  if (view.here->job != Job::none) return ArrivalAct::wait;
+  return view.suspended ? judgeSuspended(view) : judgePaused(view);
+}
+
+}  // namespace virtseer::act
