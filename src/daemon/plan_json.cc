@@ -182,6 +182,7 @@ class Reader {
 
   template <class T>
   static void read(const Json& from, T& value) {
+    if (!from.is_object()) throw Wrong("not an object");
     Reader one(from);
     members(one, value);
   }
