@@ -63,13 +63,17 @@ class Actions {
   /// At a destination: whether a VM with this live XML could run here: its processor (compared by
   /// this host's libvirt), machine type, disks (reachable, or room for a copy), networks and
   /// bridges, devices, and that neither its UUID nor its name is taken by another. The XML is
-  /// hostile.
+  /// hostile: Code::invalid if it is no domain's. The checks `identity` (a VM with its UUID is
+  /// defined here and off: the caller may waive it for one that comes back) and `active` (it is
+  /// active here) are always among them. Whether a block device here is the same one as there is
+  /// not among them: compare DiskNeed::storage with StorageReach::id.
   virtual boost::asio::awaitable<Result<std::vector<Check>>> admits(std::string live_xml,
                                                                     bool copy_storage) = 0;
 
   /// Moves it peer to peer, live, so that the move outlives this process. What libvirt holds
-  /// unsafe it refuses. Returns when libvirt's call does: possibly not for as
-  /// long as a link is down. Cancelling the awaiting coroutine leaves the move alone.
+  /// unsafe it refuses: Code::refused. One that was aborted ends with Code::cancelled. Returns when
+  /// libvirt's call does: possibly not for as long as a link is down. Cancelling the awaiting
+  /// coroutine leaves the move alone.
   virtual boost::asio::awaitable<Result<MigrateEnd>> migrate(MigrateOrder order) = 0;
   /// The job that runs on it now; fraction of what is known; not_found if none runs.
   virtual boost::asio::awaitable<Result<MigrationProgress>> progress(Uuid vm) = 0;
@@ -85,14 +89,16 @@ class Actions {
   /// Ends its emulator at once. A VM that is off already is done.
   virtual boost::asio::awaitable<Result<void>> destroy(Uuid vm) = 0;
   virtual boost::asio::awaitable<Result<void>> define(std::string xml) = 0;
-  /// Removes the inactive definition; keeps firmware variables and checkpoints' metadata no longer.
-  /// A VM without one is done.
+  /// Removes the inactive definition, with the metadata of checkpoints; firmware variables stay. A
+  /// VM without one is done.
   virtual boost::asio::awaitable<Result<void>> undefine(Uuid vm) = 0;
 
-  /// Renames a file of a storage pool within its folder, so that no definition finds it any more.
-  /// Fails with refused where this process may not.
+  /// Renames a file of a storage pool within its folder, so that no definition finds it any more;
+  /// what bears the new name already, and not the old one, is done. Never over another file. Fails
+  /// with refused where this process may not, or an active VM here has it as a disk.
   virtual boost::asio::awaitable<Result<void>> setAside(std::string path, std::string new_path) = 0;
-  /// Deletes a volume by its path through libvirt's storage pools; what is gone is done.
+  /// Deletes a volume by its path through libvirt's storage pools; what is gone is done. Fails with
+  /// refused if a VM here has it as a disk.
   virtual boost::asio::awaitable<Result<void>> deleteVolume(std::string path) = 0;
 };
 

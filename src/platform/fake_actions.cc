@@ -294,7 +294,14 @@ asio::awaitable<Result<std::vector<Check>>> FakeActions::admits(std::string live
   auto entered = co_await enter(
       Call::admits, fmt::format("admits {} {}", uuid, copy_storage ? "copy" : "shared"));
   if (!entered) co_return fail(entered.error());
-  co_return checks_;
+  const auto vm = Uuid::parse(uuid);
+  if (!vm) co_return fail(Code::invalid, "this is no domain XML");
+  const auto* there = find(*vm);
+  const bool active = there && isActive(there->presence.state);
+  auto out = checks_;
+  out.push_back({"identity", !there || active, "whether a VM that is off has this UUID here"});
+  out.push_back({"active", !active, "whether the VM is active here"});
+  co_return out;
 }
 
 }  // namespace virtseer::platform

@@ -78,7 +78,8 @@ class FakeActions final : public Actions {
   /// it fails.
   void crash(const Uuid& vm);
   void setHost(HostState host) { host_ = std::move(host); }
-  /// What admits() answers; one check that holds if never set.
+  /// What admits() answers beside "identity" and "active", which it finds out; one check that holds
+  /// if never set.
   void setChecks(std::vector<Check> checks) { checks_ = std::move(checks); }
   /// The files that setAside() and deleteVolume() work on.
   std::set<std::string>& files() { return files_; }

@@ -51,7 +51,8 @@ Result<VmDefinition> definitionOf(const Connection& connection, const Uuid& vm) 
     out.managed_save = virDomainHasManagedSaveImage(raw, 0) == 1;
   }
   if (active(raw)) {
-    auto live = xmlOf(connection, raw, VIR_DOMAIN_XML_MIGRATABLE);
+    // Not VIR_DOMAIN_XML_MIGRATABLE, which says how the processor was asked for and not what it is.
+    auto live = xmlOf(connection, raw, 0);
     if (!live) return fail(live.error());
     out.live = std::move(*live);
   }
@@ -62,6 +63,8 @@ Result<MigrationProgress> jobProgress(const Connection& connection, const Uuid& 
   const auto domain = findDomain(connection, vm);
   if (!domain) return fail(domain.error());
   const auto job = JobValues::get(domain->get());
+  if (!job && lastErrorIsUnsupported())
+    return fail(Code::not_found, "no job runs on the VM: this libvirt has none");
   if (!job) return fail(lastError("progress", connection.get()));
   if (job->type == VIR_DOMAIN_JOB_NONE) return fail(Code::not_found, "no job runs on the VM");
   return progressOf(job->values());

@@ -1,9 +1,9 @@
 #include "platform/libvirt/domain_xml.h"
 
-#include <charconv>
 #include <pugixml.hpp>
 #include <string>
 
+#include "platform/libvirt/xml_text.h"
 #include "virtseer/echo/wire.h"
 
 namespace virtseer::platform {
@@ -11,27 +11,6 @@ namespace virtseer::platform {
 namespace {
 
 constexpr std::size_t kMaxModelBytes = 200;
-
-template <class T>
-std::optional<T> parseNumber(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-bool load(pugi::xml_document& document, std::string_view xml) {
-  return xml.size() <= kMaxXmlBytes &&
-         document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8);
-}
-
-std::optional<std::uint64_t> memoryOf(const pugi::xml_node& node) {
-  const auto value = parseNumber<std::uint64_t>(node.text().get());
-  if (!value) return std::nullopt;
-  return scaledBytes(*value, node.attribute("unit").value());
-}
 
 Role roleOf(const pugi::xml_node& domain) {
   for (const auto& sysinfo : domain.children("sysinfo")) {
@@ -59,7 +38,8 @@ std::optional<std::uint32_t> balloonPeriodOf(const pugi::xml_node& devices) {
   const auto balloon = devices.child("memballoon");
   if (!balloon || std::string_view(balloon.attribute("model").value()) == "none")
     return std::nullopt;
-  return parseNumber<std::uint32_t>(balloon.child("stats").attribute("period").value()).value_or(0);
+  return parseXmlNumber<std::uint32_t>(balloon.child("stats").attribute("period").value())
+      .value_or(0);
 }
 
 }  // namespace
@@ -84,7 +64,7 @@ std::optional<std::uint64_t> scaledBytes(std::uint64_t value, std::string_view u
 
 std::optional<DomainFacts> parseDomainXml(std::string_view xml) {
   pugi::xml_document document;
-  if (!load(document, xml)) return std::nullopt;
+  if (!loadXml(document, xml)) return std::nullopt;
   const auto domain = document.child("domain");
   if (!domain) return std::nullopt;
   const auto devices = domain.child("devices");
@@ -94,18 +74,18 @@ std::optional<DomainFacts> parseDomainXml(std::string_view xml) {
   facts.role = roleOf(domain);
   facts.has_channel = hasEchoChannel(devices);
   facts.balloon_period_s = balloonPeriodOf(devices);
-  facts.vcpus_maximum = parseNumber<std::uint32_t>(vcpu.text().get());
-  facts.vcpus = parseNumber<std::uint32_t>(vcpu.attribute("current").value());
+  facts.vcpus_maximum = parseXmlNumber<std::uint32_t>(vcpu.text().get());
+  facts.vcpus = parseXmlNumber<std::uint32_t>(vcpu.attribute("current").value());
   if (!facts.vcpus) facts.vcpus = facts.vcpus_maximum;
-  facts.memory_maximum_bytes = memoryOf(domain.child("memory"));
-  facts.memory_bytes = memoryOf(domain.child("currentMemory"));
+  facts.memory_maximum_bytes = xmlMemory(domain.child("memory"));
+  facts.memory_bytes = xmlMemory(domain.child("currentMemory"));
   if (!facts.memory_bytes) facts.memory_bytes = facts.memory_maximum_bytes;
   return facts;
 }
 
 std::optional<CapabilityFacts> parseCapabilitiesXml(std::string_view xml) {
   pugi::xml_document document;
-  if (!load(document, xml)) return std::nullopt;
+  if (!loadXml(document, xml)) return std::nullopt;
   const auto host = document.child("capabilities").child("host");
   if (!host) return std::nullopt;
   CapabilityFacts facts;
@@ -113,9 +93,9 @@ std::optional<CapabilityFacts> parseCapabilitiesXml(std::string_view xml) {
   facts.cpu_model =
       std::string(host.child("cpu").child("model").text().get()).substr(0, kMaxModelBytes);
   for (const auto& cell : host.child("topology").child("cells").children("cell")) {
-    facts.memory_bytes += memoryOf(cell.child("memory")).value_or(0);
+    facts.memory_bytes += xmlMemory(cell.child("memory")).value_or(0);
     facts.cpus +=
-        parseNumber<std::uint32_t>(cell.child("cpus").attribute("num").value()).value_or(0);
+        parseXmlNumber<std::uint32_t>(cell.child("cpus").attribute("num").value()).value_or(0);
   }
   return facts;
 }

@@ -13,6 +13,9 @@ constexpr std::size_t kMaxMessageBytes = 500;
 Code codeOf(int libvirt_code) {
   switch (libvirt_code) {
     case VIR_ERR_NO_DOMAIN:
+    case VIR_ERR_NO_STORAGE_POOL:
+    case VIR_ERR_NO_STORAGE_VOL:
+    case VIR_ERR_NO_NETWORK:
       return Code::not_found;
     case VIR_ERR_NO_SUPPORT:
     case VIR_ERR_CONFIG_UNSUPPORTED:

@@ -52,6 +52,7 @@ void LibvirtActions::renew() {
   asking_.renew();
   surveys_.renew();
   acts_.renew();
+  cpus_->forget();
 }
 
 BlockingPool::Counts LibvirtActions::counts() const {
@@ -70,12 +71,16 @@ BlockingPool::Counts LibvirtActions::counts() const {
 
 asio::awaitable<Result<std::vector<PlacedVm>>> LibvirtActions::placed() {
   return call(&surveys_, "the VMs' needs", kSurvey,
-              [](const std::shared_ptr<Connection>& connection) { return placedVms(*connection); });
+              [cpus = cpus_](const std::shared_ptr<Connection>& connection) {
+                return placedVms(*connection, *cpus);
+              });
 }
 
 asio::awaitable<Result<HostState>> LibvirtActions::host() {
   return call(&surveys_, "the host's means", kSurvey,
-              [](const std::shared_ptr<Connection>& connection) { return hostMeans(*connection); });
+              [cpus = cpus_](const std::shared_ptr<Connection>& connection) {
+                return hostMeans(*connection, *cpus);
+              });
 }
 
 asio::awaitable<Result<std::vector<Check>>> LibvirtActions::admits(std::string live_xml,

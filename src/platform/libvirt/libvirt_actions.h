@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "platform/environment.h"
+#include "platform/libvirt/cpu_expander.h"
 #include "platform/libvirt/lane.h"
 
 namespace virtseer::platform {
@@ -66,6 +67,7 @@ class LibvirtActions final : public Actions {
   const ConnectionSource source_;
   const Environment::Status& status_;
   const Millis deadline_;
+  const std::shared_ptr<CpuExpander> cpus_ = std::make_shared<CpuExpander>();
   Lane asking_;
   Lane surveys_;  ///< what takes many calls
   Lane acts_;

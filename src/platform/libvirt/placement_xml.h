@@ -12,16 +12,17 @@ namespace virtseer::platform {
 
 /// A disk of a domain's XML.
 struct DiskXml {
-  enum class Kind : std::uint8_t { file, block, network, other };
+  enum class Kind : std::uint8_t { file, block, network, volume, other };
   Kind kind = Kind::other;
   std::string target;    ///< "vda"
-  std::string source;    ///< path, or `pool/image` of a network disk
+  std::string source;    ///< path; `pool/image` of a network disk; pool of a volume
+  std::string volume;    ///< of a volume: its name
   std::string protocol;  ///< of a network disk: "rbd"
   bool read_only = false;
-  bool empty = false;                ///< a drive without a medium
-  bool cdrom = false;                ///< or a floppy
-  std::string driver;                ///< "raw", "qcow2"
-  std::vector<std::string> backing;  ///< files below a copy-on-write image, as libvirt names them
+  bool empty = false;  ///< a drive without a medium
+  bool cdrom = false;  ///< or a floppy
+  std::string driver;  ///< "raw", "qcow2"
+  std::string mirror;  ///< a block job that shows in the XML: "copy"; empty: none
 
   bool operator==(const DiskXml&) const = default;
 };
@@ -30,6 +31,7 @@ struct DiskXml {
 struct InterfaceXml {
   std::string network;  ///< libvirt's network; empty: none
   std::string bridge;   ///< the host's bridge; empty: none
+  std::string device;   ///< another device of the host; empty: none
   std::string type;     ///< "network", "bridge", "user", ...
 
   bool operator==(const InterfaceXml&) const = default;
@@ -52,7 +54,8 @@ struct PlacementXml {
   std::string emulator;
   std::vector<DiskXml> disks;
   std::vector<InterfaceXml> interfaces;
-  std::vector<std::string> unmovable;
+  std::vector<std::string> boot_files;  ///< kernel, initramfs, firmware: read at each start
+  std::vector<std::string> unmovable;   ///< in words, each a reason
   std::string managed_by;
   std::optional<PolicyMetadata> policy;
 
@@ -62,24 +65,20 @@ struct PlacementXml {
 /// nullopt if it is no domain XML.
 std::optional<PlacementXml> parsePlacementXml(std::string_view xml);
 
-/// What is read from virConnectGetDomainCapabilities().
-struct DomainCapabilitiesXml {
-  std::string machine;  ///< canonical
-  CpuDescription cpu;   ///< of host-model: what guests can be given
-  bool operator==(const DomainCapabilitiesXml&) const = default;
-};
-std::optional<DomainCapabilitiesXml> parseDomainCapabilitiesXml(std::string_view xml);
+/// The processor of virConnectGetDomainCapabilities()'s host-model, which guests can be given.
+struct HostModel {
+  CpuDescription cpu;  ///< the model's own features are not listed
+  std::string xml;     ///< as a <cpu> element, for virConnectBaselineHypervisorCPU()
 
-/// A kind of guest of virConnectGetCapabilities().
-struct GuestKind {
-  std::string arch;
-  std::string emulator;
-  std::vector<std::string> virt_types;
-  std::vector<std::string> machines;  ///< canonical names, sorted
-
-  bool operator==(const GuestKind&) const = default;
+  bool operator==(const HostModel&) const = default;
 };
-std::vector<GuestKind> parseGuestKinds(std::string_view capabilities_xml);
+std::optional<HostModel> parseHostModel(std::string_view domain_capabilities_xml);
+
+/// A <cpu> element as libvirt writes it; features that are switched off are left out.
+CpuDescription parseCpuXml(std::string_view xml);
+
+/// The canonical machine types of virConnectGetCapabilities(), sorted.
+std::vector<std::string> parseMachineTypes(std::string_view capabilities_xml);
 
 /// A storage pool's XML.
 struct PoolXml {
@@ -87,7 +86,6 @@ struct PoolXml {
   std::string name;
   std::string target;  ///< path; empty: none
   std::string source;  ///< name of what it is on
-  std::uint64_t available_bytes = 0;
 
   bool operator==(const PoolXml&) const = default;
 };

@@ -173,6 +173,14 @@ TEST_CASE(
       const auto channel = world->await(environment->openChannel(kNobody, "x"));
       REQUIRE_FALSE(channel);
       CHECK(channel.error().code == Code::unreachable);
+      // Not "absent": nothing is known of a VM that nobody can be asked about.
+      const auto presence = world->await(environment->actions().presence(kNobody));
+      REQUIRE_FALSE(presence);
+      CHECK(presence.error().code == Code::unreachable);
+      const auto moved = world->await(
+          environment->actions().migrate(MigrateOrder{.vm = kNobody, .destination = "x"}));
+      REQUIRE_FALSE(moved);
+      CHECK(moved.error().code == Code::unreachable);
       world->stop();
     }
   }

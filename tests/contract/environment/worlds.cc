@@ -25,9 +25,19 @@ class FakeWorld final : public World {
     vm.state = VmState::running;
     vm.vcpus = 2;
     vm.memory_bytes = 1 << 30;
+    vm.persistent = true;
     vm.has_channel = true;
     vm_ = vm.uuid;
     fake_.setVm(vm);
+    auto& placed = fake_.fakeActions().vm(vm.uuid).placed;
+    placed.vcpus = 2;
+    placed.memory_bytes = 1 << 30;
+    HostState host;
+    host.uuid = *Uuid::parse("aaaaaaaa-0000-4000-8000-00000000000f");
+    host.name = "fake-host";
+    host.cpus_online = 4;
+    host.memory_given = 1 << 30;
+    fake_.fakeActions().setHost(host);
     const auto* state = intern({"libvirt_domain_info_vstate", {}, Kind::gauge});
     const auto* time = intern({"libvirt_domain_info_cpu_time_seconds_total", {}, Kind::counter});
     fake_.setStatistics({vm.uuid, false, {{state, 1}, {time, 12.5}}});
@@ -42,6 +52,9 @@ class FakeWorld final : public World {
   void pauseVm() override { fake_.setState(vm_, VmState::paused, "suspended", "paused"); }
   void resumeVm() override { fake_.setState(vm_, VmState::running, "resumed", "unpaused"); }
   std::optional<Uuid> vmWithChannel() override { return vm_; }
+  std::string definition(const Uuid& uuid, const std::string& name) override {
+    return FakeActions::xml(uuid, name);
+  }
 
  private:
   FakeEnvironment fake_;
@@ -52,7 +65,8 @@ class FakeWorld final : public World {
 class LibvirtWorld final : public World {
  public:
   explicit LibvirtWorld(const std::string& uri)
-      : environment_(libvirtEnvironment(loop.get_executor(), {uri, Millis(30000), &kClock})),
+      : uri_(uri),
+        environment_(libvirtEnvironment(loop.get_executor(), {uri, Millis(30000), &kClock})),
         admin_(virConnectOpen(uri.c_str())) {
     REQUIRE(admin_);
     virDomainPtr* domains = nullptr;
@@ -81,8 +95,16 @@ class LibvirtWorld final : public World {
   std::optional<Uuid> vmWithChannel() override {
     return has_channel_ ? std::optional(vm_) : std::nullopt;
   }
+  std::string definition(const Uuid& uuid, const std::string& name) override {
+    const std::string type(uri_.starts_with("test:") ? "test" : "qemu");
+    return "<domain type='" + type + "'><name>" + name + "</name><uuid>" + uuid.text() +
+           "</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu>"
+           "<os><type arch='" +
+           (type == "test" ? "i686" : "x86_64") + "'>hvm</type></os></domain>";
+  }
 
  private:
+  const std::string uri_;
   // First: libvirt wants its event loop registered before the first connection.
   std::unique_ptr<Environment> environment_;
   virConnectPtr admin_;

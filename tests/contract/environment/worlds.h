@@ -30,6 +30,9 @@ class World {
   /// A VM with an open port of the name, or nullopt where the world has none.
   virtual std::optional<Uuid> vmWithChannel() { return std::nullopt; }
 
+  /// A small VM that this world can define and start, of this identity.
+  virtual std::string definition(const Uuid& uuid, const std::string& name) = 0;
+
   /// Turns the loop until `done`, at most half a minute of real time.
   bool until(const std::function<bool()>& done);
 
