@@ -75,6 +75,7 @@ Migration::Migration(Departures& shared, Operation operation, std::optional<bool
       op_(std::move(operation)),
       wished_copy_(copy_storage),
       taken_up_(taken_up),
+      called_(taken_up),
       alive_at_(shared.clock.mono()),
       nearer_at_(shared.clock.mono()) {}
 
@@ -178,6 +179,7 @@ asio::awaitable<void> Migration::finish(OperationState state, std::string messag
   op_.state = state;
   op_.message = message;
   op_.ended = shared_.clock.wall();
+  op_.record.running_definition.clear();  // it holds secrets, and nothing needs it any more
   addStep(op_, state, message);
   const auto text = fmt::format("migration of {} to {}: {}", vmName(), toName(), message);
   if (state == OperationState::done || state == OperationState::aborted)

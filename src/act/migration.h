@@ -116,6 +116,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<Result<void>> handOver(MoveOutcome outcome);
   Task<void> deleteSetAside();
   Task<void> bringBack();
+  Task<void> askForReturn();
   Task<bool> followReturn(const Sides& sides);
   Task<void> broughtBack();
 
@@ -135,6 +136,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Operation op_;
   std::optional<bool> wished_copy_;
   bool taken_up_;
+  bool called_;  ///< libvirt was told to move it, by this life of the daemon or an earlier one
   std::shared_ptr<Call> call_;
   std::optional<Error> move_error_;
   std::optional<std::chrono::steady_clock::time_point> reservation_due_;  ///< next renewal

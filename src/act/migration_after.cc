@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::size_t kMovesKept = 50;
 constexpr Millis kSlowPoll{1'000};
+constexpr int kBusyTries = 24;
+constexpr Millis kBusyPause{5'000};
 /// Without a job and with the VM still there for so long, the way back is not under way.
 constexpr Millis kNotComing{30'000};
 
@@ -167,8 +169,8 @@ asio::awaitable<void> Migration::deleteSetAside() {
 
 // The way back.
 
-asio::awaitable<void> Migration::bringBack() {
-  if (!taken_up_ && !std::exchange(way_back_asked_, true)) {
+asio::awaitable<void> Migration::askForReturn() {
+  for (int tries = 1;; ++tries) {
     const auto there = peer();
     const auto begun = there ? co_await there->sendBack(op_.id)
                              : Result<Operation>(fail(Code::unreachable, "unknown peer"));
@@ -176,11 +178,19 @@ asio::awaitable<void> Migration::bringBack() {
       way_back_ = begun->id;
       addStep(op_, OperationState::returning, "as operation " + printable(way_back_));
       co_await keep();
-    } else {
-      way_back_error_ = printable(begun.error().message);
-      way_back_refused_ = !silence(begun.error());
+      co_return;
     }
+    way_back_error_ = printable(begun.error().message);
+    op_.message = "the way back: " + way_back_error_;
+    way_back_refused_ = !silence(begun.error());
+    // Other moves are under way there: nothing was begun, and soon may be.
+    if (begun.error().code != Code::busy || tries >= kBusyTries) co_return;
+    co_await pause(kBusyPause);
   }
+}
+
+asio::awaitable<void> Migration::bringBack() {
+  if (!taken_up_ && !std::exchange(way_back_asked_, true)) co_await askForReturn();
   Sides sides;
   while (!ended(op_.state)) {
     co_await pause(std::max(shared_.rules.poll, kSlowPoll));

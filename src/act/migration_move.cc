@@ -41,7 +41,7 @@ asio::awaitable<void> Migration::calling(std::shared_ptr<Migration> self,
 
 asio::awaitable<void> Migration::move() {
   alive_at_ = nearer_at_ = shared_.clock.mono();
-  if (!taken_up_ && !call_) {
+  if (!std::exchange(called_, true)) {
     call_ = std::make_shared<Call>();
     shared_.tasks.spawn("libvirt's migration of " + op_.id, calling(shared_from_this(), call_));
   }
@@ -89,7 +89,10 @@ bool Migration::stalled(const MigrationProgress& progress) {
     iteration_ = progress.iteration;
     alive_at_ = now;
   }
-  if (progress.remaining_bytes < nearest_) {
+  // Before the first round and at the very end libvirt tells of nothing that remains.
+  if (progress.remaining_bytes == 0) {
+    nearer_at_ = now;
+  } else if (progress.remaining_bytes < nearest_) {
     nearest_ = progress.remaining_bytes;
     nearer_at_ = now;
   }

@@ -111,6 +111,7 @@ asio::awaitable<bool> Migration::obey(Verdict verdict, std::string words, const 
   }
   if (sides.source->job != Presence::Job::migration_out) co_return false;
   if (!abort_sent_ && !std::exchange(followed_again_, true)) {
+    if (call_ && call_->end) call_.reset();  // it ended without the move
     co_await mustEnter(OperationState::migrating, "libvirt still moves it");
     co_return true;
   }

@@ -17,7 +17,9 @@ class FakeJournal final : public act::Journal {
     if (before_write) before_write(operation);
     if (failure) co_return fail(*failure);
     history.push_back(operation);
+    const auto state = operation.state;
     kept[operation.id] = std::move(operation);
+    if (after_write) co_await after_write(state);
     co_return Result<void>{};
   }
   void forget(const Operation& operation) override { kept.erase(operation.id); }
@@ -29,6 +31,8 @@ class FakeJournal final : public act::Journal {
 
   std::optional<Error> failure;  ///< what every write says while it is set
   std::function<void(const Operation&)> before_write;
+  /// May keep the writer waiting once the write has been done.
+  std::function<boost::asio::awaitable<void>(OperationState)> after_write;
   std::map<std::string, Operation> kept;
   std::vector<Operation> history;  ///< every write that came, oldest first
 };

@@ -247,6 +247,41 @@ TEST_CASE("a move without progress is ended by the watchdog") {
   CHECK(world.a.moves.front().outcome == MoveOutcome::failed);
 }
 
+TEST_CASE("a VM that writes its memory faster than it is sent is not moved for ever") {
+  World world;
+  world.begin();
+  REQUIRE(world.reaches(State::migrating));
+  world.time.onStep([&](Millis) {
+    if (!world.a.libvirt.moving(kVm)) return;
+    auto& progress = world.a.libvirt.vm(kVm).progress;
+    if (!progress) progress.emplace();
+    progress->processed_bytes += 100;
+    progress->remaining_bytes = 1000 + progress->processed_bytes % 7;
+  });
+  REQUIRE(world.ends(Millis(1'200'000)));
+  const auto operation = world.operation();
+  CHECK(operation.state == State::failed);
+  CHECK(*operation.ended - operation.created >= 10 * world.a.rules.stall);
+  world.checkRunsAtAOnly();
+}
+
+TEST_CASE("a way back that waits for its turn at the other host is asked for again") {
+  World world;
+  world.movesTake(Millis(2'000));
+  world.b.wellbeing.agent = false;
+  const auto asked = world.a.peer->on_send_back;
+  int times = 0;
+  world.a.peer->on_send_back = [&](std::string id) -> boost::asio::awaitable<Result<Operation>> {
+    if (++times < 3) co_return fail(Code::busy, "2 migrations are under way");
+    co_return co_await asked(id);
+  };
+  world.begin();
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::returned);
+  CHECK(times == 3);
+  world.checkRunsAtAOnly();
+}
+
 TEST_CASE("a VM that does not do well at its destination comes back") {
   World world;
   world.movesTake(Millis(2'000));
