@@ -119,6 +119,14 @@ Outcome showConfig(const ShowConfig& command, Output output) {
     items.push_back({{"key", key.name},
                      {"value", tomlValue(key, loaded.config)},
                      {"default", tomlValue(key, Config{})}});
+  for (const ConfigList& list : configLists())
+    for (std::size_t table = 0; table < list.size(loaded.config); ++table)
+      for (const ConfigKey& key : list.keys)
+        if (isSaid(key, loaded.config, table))
+          items.push_back({{"key", fmt::format("{}[{}].{}", list.name, table,
+                                               key.name.substr(list.name.size() + 1))},
+                           {"value", tomlValue(key, loaded.config, table)},
+                           {"default", nullptr}});
   return {api::kDone, nlohmann::json{{"items", std::move(items)}, {"next", nullptr}}.dump() + "\n",
           ""};
 }

@@ -55,6 +55,7 @@ ConfigValue valueOf(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* whole = node.as_integer()) return whole->get();
   if (const auto* real = node.as_floating_point()) return real->get();
+  if (const auto* truth = node.as_boolean()) return truth->get();
   if (const auto* array = node.as_array()) {
     std::vector<std::string> items;
     for (const toml::node& element : *array) {
@@ -73,6 +74,18 @@ std::string unknownText(std::string_view what, std::string_view name) {
                       : fmt::format("unknown {}; did you mean {}?", what, near);
 }
 
+/// A table of a list, by the number that it gets there.
+std::string placed(std::string_view list, std::size_t table) {
+  return fmt::format("{}[{}]", list, table);
+}
+
+/// "peers.name" for "peers[1].name".
+std::string withoutNumber(std::string_view key) {
+  const auto open = key.find('['), close = key.find(']');
+  if (open == std::string_view::npos || close == std::string_view::npos) return std::string(key);
+  return fmt::format("{}{}", key.substr(0, open), key.substr(close + 1));
+}
+
 void takeKey(Loading& loading, const std::string& name, const toml::node& node, const Origin& at) {
   const auto known = std::ranges::find(configKeys(), name, &ConfigKey::name);
   if (known == configKeys().end()) {
@@ -85,22 +98,75 @@ void takeKey(Loading& loading, const std::string& name, const toml::node& node, 
     loading.origins[name] = at;
 }
 
+/// One [[table]] of a list, put behind those that are there.
+void takeListed(Loading& loading, const ConfigList& list, const toml::table& table,
+                const Origin& at) {
+  Config& config = loading.out.config;
+  const std::size_t number = list.size(config);
+  if (number >= list.most) {
+    loading.fault(at, std::string(list.name), fmt::format("are more than {}", list.most));
+    return;
+  }
+  list.keys.front().slot(config, number);
+  for (const auto& [key, value] : table) {
+    const std::string name = fmt::format("{}.{}", list.name, key.str());
+    const Origin here{at.file, key.source().begin.line};
+    const auto known = std::ranges::find(list.keys, name, &ConfigKey::name);
+    if (known == list.keys.end())
+      loading.fault(here, name, unknownText("key", name));
+    else if (auto message = assign(*known, config, valueOf(value), number); !message.empty())
+      loading.fault(here, name, std::move(message));
+    loading.origins[fmt::format("{}.{}", placed(list.name, number), key.str())] = here;
+  }
+  for (const ConfigKey& key : list.keys)
+    if (key.required && !table.contains(key.name.substr(list.name.size() + 1)))
+      loading.fault(at, std::string(key.name), fmt::format("is missing: {}", key.form));
+}
+
+void takeList(Loading& loading, const ConfigList& list, const toml::node& node, const Origin& at) {
+  const auto* array = node.as_array();
+  const bool tables =
+      array && std::ranges::all_of(*array, [](const toml::node& one) { return one.is_table(); });
+  if (!tables) {
+    loading.fault(at, std::string(list.name),
+                  fmt::format("is {}; it must be tables: [[{}]]",
+                              array ? "a list of other things" : typeText(node.type()), list.name));
+    return;
+  }
+  for (const toml::node& one : *array)
+    takeListed(loading, list, *one.as_table(), {at.file, one.source().begin.line});
+}
+
+void takeSection(Loading& loading, const std::string& file, const std::string& section,
+                 const toml::table& table) {
+  for (const auto& [key, value] : table) {
+    const std::string name = fmt::format("{}.{}", section, key.str());
+    const Origin at{file, key.source().begin.line};
+    const auto list = std::ranges::find(configLists(), name, &ConfigList::name);
+    if (list != configLists().end())
+      takeList(loading, *list, value, at);
+    else
+      takeKey(loading, name, value, at);
+  }
+}
+
 void takeTable(Loading& loading, const std::string& file, const toml::table& root) {
   for (const auto& [section, node] : root) {
     const std::string name(section.str());
     const Origin at{file, section.source().begin.line};
     const auto inside = [&](const ConfigKey& key) { return key.name.starts_with(name + "."); };
     const bool known = std::ranges::any_of(configKeys(), inside);
+    const auto list = std::ranges::find(configLists(), name, &ConfigList::name);
     const toml::table* table = node.as_table();
-    if (!known)
+    if (list != configLists().end())
+      takeList(loading, *list, node, at);
+    else if (!known)
       loading.fault(at, name, unknownText(table ? "section" : "key", name));
     else if (!table)
       loading.fault(at, name,
                     fmt::format("is {}; it must be a section: [{}]", typeText(node.type()), name));
     else
-      for (const auto& [key, value] : *table)
-        takeKey(loading, fmt::format("{}.{}", name, key.str()), value,
-                {file, key.source().begin.line});
+      takeSection(loading, file, name, *table);
   }
 }
 
@@ -169,8 +235,8 @@ LoadedConfig loadConfig(const std::filesystem::path& file) {
     takeFile(loading, drop_in);
   for (auto& [key, message] : checkTogether(loading.out.config)) {
     const auto at = loading.origins.find(key);
-    loading.fault(at == loading.origins.end() ? Origin{file.string(), 0} : at->second, key,
-                  std::move(message));
+    loading.fault(at == loading.origins.end() ? Origin{file.string(), 0} : at->second,
+                  withoutNumber(key), std::move(message));
   }
   const auto place = [&](const ConfigFault& fault) {
     return std::tuple(fault.file != file.string(), fault.file, fault.line, fault.key,

@@ -1,19 +1,14 @@
 #include "daemon/config_checks.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
+#include <filesystem>
 #include <optional>
-#include <set>
-#include <utility>
 
-#include "daemon/config_keys.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "model/policy.h"
 
 namespace virtseer {
 namespace {
@@ -21,6 +16,13 @@ namespace {
 bool isNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_';
+}
+
+/// A port from 1 to 65535.
+bool isPort(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [end, fault] = std::from_chars(text.begin(), text.end(), port);
+  return fault == std::errc{} && end == text.end() && port != 0;
 }
 
 /// The address of "ADDRESS:PORT" or "[ADDRESS]:PORT"; nullopt if it is neither.
@@ -31,32 +33,11 @@ std::optional<boost::asio::ip::address> listenAddress(std::string_view value) {
   const std::string_view port_text = value.substr(colon + 1);
   const bool bracketed = address.starts_with('[') && address.ends_with(']');
   if (bracketed) address = address.substr(1, address.size() - 2);
-  std::uint16_t port = 0;
-  const auto [end, fault] = std::from_chars(port_text.begin(), port_text.end(), port);
-  if (fault != std::errc{} || end != port_text.end() || port == 0) return std::nullopt;
+  if (!isPort(port_text)) return std::nullopt;
   boost::system::error_code wrong;
   const auto parsed = boost::asio::ip::make_address(std::string(address), wrong);
   if (wrong || parsed.is_v6() != bracketed) return std::nullopt;
   return parsed;
-}
-
-/// A bearer token is guessed over the network: 16 characters of hex are 64 bits.
-constexpr std::size_t kMinTokenBytes = 16;
-
-std::string checkTokenFile(const std::filesystem::path& file) {
-  struct stat status{};
-  if (::stat(file.c_str(), &status) != 0)
-    return fmt::format("cannot look at {}: {}", file.string(), std::strerror(errno));
-  if (!S_ISREG(status.st_mode)) return fmt::format("{} is not a file", file.string());
-  if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
-    return fmt::format("{} is open to everybody: chmod o= {}", file.string(), file.string());
-  std::string token;
-  if (!(std::ifstream(file) >> token) || token.size() < kMinTokenBytes)
-    return fmt::format(
-        "{} holds no token of at least {} characters: make one with "
-        "'openssl rand -hex 32'",
-        file.string(), kMinTokenBytes);
-  return {};
 }
 
 }  // namespace
@@ -108,27 +89,44 @@ std::string checkListen(std::string_view value) {
          "[::1]:8686";
 }
 
-std::vector<std::pair<std::string, std::string>> checkTogether(const Config& config) {
-  std::vector<std::pair<std::string, std::string>> faults;
-  const auto address = listenAddress(config.api.listen);
-  if (address && !address->is_loopback() && config.api.token_file.empty())
-    faults.emplace_back(
-        "api.listen",
-        fmt::format("{} is not a loopback address: set api.token_file, or listen on 127.0.0.1",
-                    address->to_string()));
-  if (!config.api.token_file.empty())
-    if (auto fault = checkTokenFile(config.api.token_file); !fault.empty())
-      faults.emplace_back("api.token_file", std::move(fault));
-  if (config.host.cpus && config.host.reserve_cpus >= *config.host.cpus)
-    faults.emplace_back("host.reserve_cpus", "leaves nothing of host.cpus to the VMs: lower it");
-  if (config.host.memory_bytes && config.host.reserve_memory_bytes >= *config.host.memory_bytes)
-    faults.emplace_back("host.reserve_memory",
-                        "leaves nothing of host.memory to the VMs: lower it");
-  const std::set<std::string> uris(config.libvirt.uris.begin(), config.libvirt.uris.end());
-  if (uris.size() != config.libvirt.uris.size())
-    faults.emplace_back("libvirt.uris",
-                        "names an environment twice: its VMs would be counted twice");
-  return faults;
+std::string addressForOthers(std::string_view value) {
+  const auto address = listenAddress(value);
+  return address && !address->is_loopback() ? address->to_string() : std::string();
+}
+
+std::string checkUriOrEmpty(std::string_view value) {
+  return value.empty() ? "" : checkUri(value);
+}
+
+std::string checkPeerUrl(std::string_view value) {
+  constexpr std::string_view kScheme = "http://";
+  const std::string wrong = "must be http://HOST:PORT, such as http://192.0.2.2:8686";
+  if (!value.starts_with(kScheme)) return wrong;
+  const std::string_view place = value.substr(kScheme.size());
+  if (listenAddress(place)) return {};
+  const auto colon = place.rfind(':');
+  const bool named = colon != std::string_view::npos &&
+                     checkAllowedHost(place.substr(0, colon)).empty() &&
+                     isPort(place.substr(colon + 1));
+  return named ? "" : wrong;
+}
+
+std::string checkMode(std::string_view value) {
+  return parseMode(value) ? "" : "must be observe, suggest or auto";
+}
+
+std::string checkVmPattern(std::string_view value) {
+  return isUtf8(value) && printable(value) == value
+             ? ""
+             : "has characters that cannot be typed: use * or ? in their place, or the UUID";
+}
+
+std::string checkHorizon(std::string_view value) {
+  constexpr Millis kShortest = std::chrono::seconds(1), kLongest = std::chrono::hours(7 * 24);
+  const auto span = parseDuration(value);
+  return span && *span >= kShortest && *span <= kLongest
+             ? ""
+             : "must be durations of 1s to 7d, such as 15m or 1h";
 }
 
 }  // namespace virtseer

@@ -14,5 +14,13 @@ std::string checkHostName(std::string_view value);
 std::string checkAllowedHost(std::string_view value);
 std::string checkCgroup(std::string_view value);
 std::string checkListen(std::string_view value);
+std::string checkUriOrEmpty(std::string_view value);
+std::string checkPeerUrl(std::string_view value);
+std::string checkMode(std::string_view value);
+std::string checkVmPattern(std::string_view value);
+std::string checkHorizon(std::string_view value);
+
+/// The address of an "ADDRESS:PORT" that others than this machine can reach; empty if it is none.
+std::string addressForOthers(std::string_view value);
 
 }  // namespace virtseer

@@ -1,6 +1,6 @@
 #include "daemon/config_keys.h"
 
-#include <algorithm>
+#include <array>
 #include <vector>
 
 #include "daemon/config_checks.h"
@@ -11,10 +11,80 @@ namespace {
 constexpr double kSecond = 1000, kMinute = 60 * kSecond, kHour = 60 * kMinute;
 constexpr double kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB, kTiB = 1024 * kGiB;
 
-#define VIRTSEER_SLOT(field) [](Config& c) -> ConfigSlot { return &c.field; }
-#define VIRTSEER_SLOT_AS(kind, field) [](Config& c) -> ConfigSlot { return kind{&c.field}; }
+#define VIRTSEER_SLOT(field) [](Config& c, std::size_t) -> ConfigSlot { return &c.field; }
+#define VIRTSEER_SLOT_AS(kind, field) \
+  [](Config& c, std::size_t) -> ConfigSlot { return kind{&c.field}; }
 
-constexpr ConfigKey kKeys[] = {
+constexpr std::size_t kPolicyKeys = 7;
+
+/// The keys that [policy] and a rule have in common; `of` finds where their words are kept.
+template <PolicyOverrides& (*of)(Config&, std::size_t table)>
+constexpr std::array<ConfigKey, kPolicyKeys> policyKeys(
+    const std::array<std::string_view, kPolicyKeys>& names) {
+  constexpr const char* kTruth = "true or false";
+  return {{
+      {names[0], "observe, suggest or auto", 0, 0,
+       "What virtseer does by itself: observe watches and says what it would do, suggest asks a "
+       "person, auto acts.",
+       [](Config& c, std::size_t t) -> ConfigSlot { return ModeSlot{&of(c, t).mode}; }, checkMode},
+      {names[1], kTruth, 0, 0, "Never moved by virtseer itself.",
+       [](Config& c, std::size_t t) -> ConfigSlot {
+         return FlagSlot{&of(c, t).excluded, Policy{}.excluded};
+       },
+       nullptr},
+      {names[2], "whole number", 0, 100, "A VM of higher priority stays where it is for longer.",
+       [](Config& c, std::size_t t) -> ConfigSlot { return PrioritySlot{&of(c, t).priority}; },
+       nullptr},
+      {names[3], kTruth, 0, 0, "Live migration is allowed.",
+       [](Config& c, std::size_t t) -> ConfigSlot {
+         return FlagSlot{&of(c, t).migrate, Policy{}.migrate};
+       },
+       nullptr},
+      {names[4], kTruth, 0, 0, "A migration may copy disks that the target does not reach.",
+       [](Config& c, std::size_t t) -> ConfigSlot {
+         return FlagSlot{&of(c, t).copy_storage, Policy{}.copy_storage};
+       },
+       nullptr},
+      {names[5], kTruth, 0, 0, "A VM that does worse after its move goes back by itself.",
+       [](Config& c, std::size_t t) -> ConfigSlot {
+         return FlagSlot{&of(c, t).return_trip, Policy{}.return_trip};
+       },
+       nullptr},
+      {names[6], kTruth, 0, 0,
+       "auto may move a VM whose disks are shared without virtlockd or sanlock to guard them.",
+       [](Config& c, std::size_t t) -> ConfigSlot {
+         return FlagSlot{&of(c, t).unlocked_disks, Policy{}.unlocked_disks};
+       },
+       nullptr},
+  }};
+}
+
+/// The element, made if there is none yet.
+template <class T>
+T& grown(std::vector<T>& list, std::size_t table) {
+  if (list.size() <= table) list.resize(table + 1);
+  return list[table];
+}
+
+PolicyOverrides& defaults(Config& config, std::size_t) {
+  return config.policy.defaults;
+}
+PolicyOverrides& rule(Config& config, std::size_t table) {
+  return grown(config.policy.rules, table).set;
+}
+
+template <std::size_t... sizes>
+constexpr auto joined(const std::array<ConfigKey, sizes>&... parts) {
+  std::array<ConfigKey, (sizes + ...)> out{};
+  std::size_t at = 0;
+  const auto append = [&](const auto& part) {
+    for (const ConfigKey& key : part) out[at++] = key;
+  };
+  (append(parts), ...);
+  return out;
+}
+
+constexpr auto kFirstKeys = std::to_array<ConfigKey>({
     {"log.level", "debug, info, warning or error", 0, 0, "The least level that is written.",
      VIRTSEER_SLOT(log.level), checkLevel},
     {"state.directory", "absolute path", 1, 4095,
@@ -88,7 +158,9 @@ constexpr ConfigKey kKeys[] = {
      "localhost.",
      VIRTSEER_SLOT(api.allowed_hosts), checkAllowedHost},
     {"api.max_connections", "whole number", 1, 10000,
-     "How many clients are served at once; more are refused and counted.",
+     "How many clients are served at once, at most three quarters of them over TCP: the rest is "
+     "kept "
+     "for the UNIX socket. More are refused and counted.",
      VIRTSEER_SLOT_AS(CountSlot, api.max_connections), nullptr},
     {"api.max_body", "size", kKiB, 16 * kMiB, "The largest request body that is read.",
      VIRTSEER_SLOT_AS(SmallSizeSlot, api.max_body_bytes), nullptr},
@@ -109,26 +181,132 @@ constexpr ConfigKey kKeys[] = {
      "are counted and not taken. Agents keep theirs and send them again; what is measured from "
      "outside is lost for that time.",
      VIRTSEER_SLOT_AS(SizeSlot, store.max_unwritten_bytes), nullptr},
-};
+    {"forecast.step", "duration", 200, 10 * kMinute,
+     "Step of the series that forecasts are made from: a peak is the highest mean of one step. "
+     "libvirt.interval should not be longer.",
+     VIRTSEER_SLOT(forecast.step), nullptr},
+    {"forecast.horizons", "list of durations, ascending", 1, 4,
+     "How far ahead is foreseen; each at least six steps long.", VIRTSEER_SLOT(forecast.horizons),
+     checkHorizon},
+});
+
+constexpr auto kLastKeys = std::to_array<ConfigKey>({
+    {"policy.stop", "true or false", 0, 0,
+     "The global stop: nothing is carried out, everything is still said. A person may also stop "
+     "and start with 'virtseer automation'.",
+     VIRTSEER_SLOT(policy.stop), nullptr},
+    {"plan.round", "duration", 200, 10 * kMinute, "How often a plan is made.",
+     VIRTSEER_SLOT(plan.round), nullptr},
+    {"plan.threshold", "probability", 0.01, 1,
+     "A host runs short where the probability that its VMs want more cores than it has reaches "
+     "this.",
+     VIRTSEER_SLOT(plan.threshold), nullptr},
+    {"plan.act_within", "duration", 1000, 24 * kHour,
+     "Contention that is further away than this is said and not acted upon.",
+     VIRTSEER_SLOT(plan.act_within), nullptr},
+    {"plan.target_limit", "probability", 0, 1,
+     "The highest probability of contention that a move may bring to its target; below "
+     "plan.threshold.",
+     VIRTSEER_SLOT(plan.target_limit), nullptr},
+    {"plan.margin", "share", 0, 1,
+     "The least share of a host's shortage that a move must take away, or it is not worth it.",
+     VIRTSEER_SLOT(plan.margin), nullptr},
+    {"plan.hold_rounds", "whole number", 1, 1000,
+     "In how many rounds one after the other contention must be foreseen before it is acted upon.",
+     VIRTSEER_SLOT_AS(CountSlot, plan.hold_rounds), nullptr},
+    {"plan.quiet_rounds", "whole number", 0, 1000,
+     "In how many rounds after a start nothing is carried out.",
+     VIRTSEER_SLOT_AS(CountSlot, plan.quiet_rounds), nullptr},
+    {"plan.settle", "duration", 0, kHour, "After a move both hosts are only watched for so long.",
+     VIRTSEER_SLOT(plan.settle), nullptr},
+    {"plan.cooldown", "duration", 1000, 24 * kHour,
+     "A VM that was moved is not moved again for so long; doubles with each of its moves within a "
+     "day.",
+     VIRTSEER_SLOT(plan.cooldown), nullptr},
+    {"plan.cooldown_longest", "duration", 1000, 30 * 24 * kHour,
+     "The most that plan.cooldown grows to.", VIRTSEER_SLOT(plan.cooldown_longest), nullptr},
+    {"plan.in_flight", "whole number", 1, 100, "Moves at once that virtseer begins, in the fleet.",
+     VIRTSEER_SLOT_AS(CountSlot, plan.in_flight), nullptr},
+    {"plan.in_flight_per_host", "whole number", 1, 100, "The same for one host, in and out.",
+     VIRTSEER_SLOT_AS(CountSlot, plan.in_flight_per_host), nullptr},
+    {"plan.per_hour", "whole number", 0, 1000,
+     "Moves that virtseer begins within any hour, in the fleet.",
+     VIRTSEER_SLOT_AS(CountSlot, plan.per_hour), nullptr},
+    {"plan.contended_share", "share", 0.001, 1,
+     "A host is contended where its VMs wait for more than this share of its cores.",
+     VIRTSEER_SLOT(plan.contended_share), nullptr},
+    {"migration.watch", "duration", 1000, kHour,
+     "How long a VM is watched after its move before the move is confirmed.",
+     VIRTSEER_SLOT(migration.watch), nullptr},
+    {"migration.echo_back", "duration", 1000, 10 * kMinute,
+     "How soon after its move the agent of a VM that had one must be heard again.",
+     VIRTSEER_SLOT(migration.echo_back), nullptr},
+    {"migration.stall", "duration", 1000, kHour,
+     "A migration that gets nothing done for so long is ended.", VIRTSEER_SLOT(migration.stall),
+     nullptr},
+    {"migration.downtime_limit", "duration", 1, kMinute,
+     "How long a VM may stand still at switch-over.", VIRTSEER_SLOT(migration.downtime_limit),
+     nullptr},
+    {"migration.bandwidth", "size per second", 0, 1024 * kGiB,
+     "The most that one migration may send; 0: libvirt's own limit.",
+     VIRTSEER_SLOT_AS(SizeSlot, migration.bandwidth_bytes_per_s), nullptr},
+    {"migration.at_once", "whole number", 1, 16,
+     "Migrations away from this host at once, a person's among them; more are refused.",
+     VIRTSEER_SLOT_AS(CountSlot, migration.at_once), nullptr},
+});
 
 #undef VIRTSEER_SLOT
 #undef VIRTSEER_SLOT_AS
 
-/// Insertions, removals, replacements and swaps of neighbours that make `a` out of `b` (optimal
-/// string alignment).
-std::size_t editDistance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> cost(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
-  for (std::size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i)
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      cost[i][j] = std::min(
-          {cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]), cost[i - 1][j] + 1, cost[i][j - 1] + 1});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
-    }
-  return cost[a.size()][b.size()];
-}
+constexpr auto kKeys = joined(
+    kFirstKeys,
+    policyKeys<defaults>({"policy.mode", "policy.excluded", "policy.priority", "policy.migrate",
+                          "policy.copy_storage", "policy.return_trip", "policy.unlocked_disks"}),
+    kLastKeys);
+
+constexpr auto kRuleKeys =
+    joined(std::to_array<ConfigKey>({{"policy.rules.vm", "UUID, or pattern of names with * and ?",
+                                      1, 253, "The VM or VMs that the rule is for.",
+                                      [](Config& c, std::size_t table) -> ConfigSlot {
+                                        return VmSlot{&grown(c.policy.rules, table)};
+                                      },
+                                      checkVmPattern, true}}),
+           policyKeys<rule>({"policy.rules.mode", "policy.rules.excluded", "policy.rules.priority",
+                             "policy.rules.migrate", "policy.rules.copy_storage",
+                             "policy.rules.return_trip", "policy.rules.unlocked_disks"}));
+
+#define VIRTSEER_PEER(field) \
+  [](Config& c, std::size_t table) -> ConfigSlot { return &grown(c.peers, table).field; }
+
+constexpr ConfigKey kPeerKeys[] = {
+    {"peers.name", "text", 1, 253, "The name of its host, by which people and plans call it.",
+     VIRTSEER_PEER(name), checkHostName, true},
+    {"peers.url", "http://HOST:PORT", 1, 300, "Where its daemon listens: api.listen there.",
+     VIRTSEER_PEER(url), checkPeerUrl, true},
+    {"peers.token_file", "absolute path", 1, 4095,
+     "A file with the token that its daemon takes: what api.token_file there holds. It must not be "
+     "readable by others.",
+     VIRTSEER_PEER(token_file), checkAbsolutePath, true},
+    {"peers.migration_uri", "libvirt URI", 0, 1024,
+     "Where this host's libvirt reaches the other for migrations. Empty: qemu+tls://NAME/system.",
+     VIRTSEER_PEER(migration_uri), checkUriOrEmpty},
+};
+
+#undef VIRTSEER_PEER
+
+constexpr ConfigList kLists[] = {
+    {"policy.rules",
+     "What holds for some VMs only. Rules count from first to last, a later one over an earlier "
+     "one and over [policy]; what a rule leaves out stays as it was.",
+     1000, kRuleKeys, "vm = \"db-*\"\nmode = \"suggest\"\npriority = 80\n",
+     [](const Config& c) { return c.policy.rules.size(); }},
+    {"peers", "The daemon of another host: VMs move between this host and its peers.", 64,
+     kPeerKeys,
+     "name = \"beta\"\nurl = \"http://192.0.2.2:8686\"\n"
+     "token_file = \"/etc/virtseer/beta.token\"\n"
+     "migration_uri = \"qemu+tls://beta.example/system\"\n",
+     [](const Config& c) { return c.peers.size(); }},
+};
 
 }  // namespace
 
@@ -136,22 +314,8 @@ std::span<const ConfigKey> configKeys() {
   return kKeys;
 }
 
-std::string nearestName(std::string_view name) {
-  constexpr std::size_t kLongest = 64;
-  if (name.size() > kLongest) return {};
-  const bool section = !name.contains('.');
-  std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
-  for (const ConfigKey& key : kKeys) {
-    const auto candidate = section ? key.name.substr(0, key.name.find('.')) : key.name;
-    // A key in the wrong section keeps its last part.
-    const bool moved =
-        !section && name.substr(name.rfind('.')) == key.name.substr(key.name.rfind('.'));
-    const std::size_t distance = moved ? std::min<std::size_t>(2, editDistance(name, candidate))
-                                       : editDistance(name, candidate);
-    if (distance < best_distance) best = candidate, best_distance = distance;
-  }
-  return std::string(best);
+std::span<const ConfigList> configLists() {
+  return kLists;
 }
 
 }  // namespace virtseer

@@ -24,7 +24,18 @@ bool isDuration(const ConfigSlot& slot) {
 }
 bool isText(const ConfigSlot& slot) {
   return std::holds_alternative<std::string*>(slot) ||
-         std::holds_alternative<std::filesystem::path*>(slot);
+         std::holds_alternative<std::filesystem::path*>(slot) ||
+         std::holds_alternative<ModeSlot>(slot) || std::holds_alternative<VmSlot>(slot);
+}
+bool isTruth(const ConfigSlot& slot) {
+  return std::holds_alternative<bool*>(slot) || std::holds_alternative<FlagSlot>(slot);
+}
+bool isList(const ConfigSlot& slot) {
+  return std::holds_alternative<std::vector<std::string>*>(slot) ||
+         std::holds_alternative<std::vector<Millis>*>(slot);
+}
+bool isWhole(const ConfigSlot& slot) {
+  return std::holds_alternative<CountSlot>(slot) || std::holds_alternative<PrioritySlot>(slot);
 }
 
 std::string limitText(const ConfigSlot& slot, double limit) {
@@ -40,6 +51,7 @@ std::string shown(const ConfigValue& value) {
           [](const std::string& text) { return fmt::format("\"{}\"", printable(text)); },
           [](std::int64_t number) { return fmt::format("the whole number {}", number); },
           [](double number) { return fmt::format("the number {}", number); },
+          [](bool truth) { return std::string(truth ? "true" : "false"); },
           [](const std::vector<std::string>&) { return std::string("a list"); },
           [](const OtherValue& other) { return other.type; },
       },
@@ -66,7 +78,7 @@ std::optional<double> number(const ConfigSlot& slot, const ConfigValue& value) {
   }
   if (whole) return static_cast<double>(*whole);
   const auto* real = std::get_if<double>(&value);
-  const bool fits = real && !std::holds_alternative<CountSlot>(slot) && std::isfinite(*real);
+  const bool fits = real && !isWhole(slot) && std::isfinite(*real);
   return fits ? std::optional(*real) : std::nullopt;
 }
 
@@ -78,9 +90,10 @@ void store(const ConfigSlot& slot, double value) {
                  [&](SecondsSlot to) { *to.value = static_cast<std::uint32_t>(value / 1000); },
                  [&](SmallSizeSlot to) { *to.value = static_cast<std::uint32_t>(value); },
                  [&](SizeSlot to) { *to.value = static_cast<std::uint64_t>(value); },
+                 [&](PrioritySlot to) { *to.value = static_cast<int>(value); },
                  [&](std::optional<double>* to) { *to = value; },
                  [&](std::optional<std::uint64_t>* to) { *to = static_cast<std::uint64_t>(value); },
-                 [](auto*) {},
+                 [](const auto&) {},
              },
              slot);
 }
@@ -97,8 +110,17 @@ std::string assignText(const ConfigKey& key, const ConfigSlot& slot, const std::
   if (key.check)
     if (auto fault = key.check(text); !fault.empty())
       return fmt::format("\"{}\": {}", printable(text), fault);
-  if (auto* to = std::get_if<std::string*>(&slot)) **to = text;
-  if (auto* to = std::get_if<std::filesystem::path*>(&slot)) **to = text;
+  std::visit(Overloaded{
+                 [&](std::string* to) { *to = text; },
+                 [&](std::filesystem::path* to) { *to = text; },
+                 [&](ModeSlot to) { *to.value = parseMode(text); },
+                 [&](VmSlot to) {
+                   to.rule->vm = Uuid::parse(text);
+                   to.rule->name_pattern = to.rule->vm ? "" : text;
+                 },
+                 [](const auto&) {},
+             },
+             slot);
   return {};
 }
 
@@ -110,7 +132,17 @@ std::string assignList(const ConfigKey& key, const ConfigSlot& slot,
   for (const std::string& element : list)
     if (auto fault = key.check(element); !fault.empty())
       return fmt::format("\"{}\": {}", printable(element), fault);
-  *std::get<std::vector<std::string>*>(slot) = list;
+  if (auto* to = std::get_if<std::vector<std::string>*>(&slot)) **to = list;
+  if (auto* to = std::get_if<std::vector<Millis>*>(&slot)) {
+    (*to)->clear();
+    for (const std::string& element : list) (*to)->push_back(*parseDuration(element));
+  }
+  return {};
+}
+
+std::string assignTruth(const ConfigSlot& slot, bool truth) {
+  if (auto* to = std::get_if<bool*>(&slot)) **to = truth;
+  if (auto* to = std::get_if<FlagSlot>(&slot)) *to->value = truth;
   return {};
 }
 
@@ -127,67 +159,92 @@ std::string tomlString(std::string_view text) {
   return out + '"';
 }
 
+std::string tomlList(const std::vector<std::string>& items) {
+  std::vector<std::string> elements;
+  for (const std::string& item : items) elements.push_back(tomlString(item));
+  return fmt::format("[{}]", fmt::join(elements, ", "));
+}
+
 }  // namespace
 
 std::string rangeText(const ConfigKey& key) {
   Config fresh;
-  const ConfigSlot slot = key.slot(fresh);
-  if (isText(slot)) return {};
-  if (std::holds_alternative<std::vector<std::string>*>(slot))
-    return fmt::format("{} to {} elements", key.least, key.most);
+  const ConfigSlot slot = key.slot(fresh, 0);
+  if (isText(slot) || isTruth(slot)) return {};
+  if (isList(slot)) return fmt::format("{} to {} elements", key.least, key.most);
   return fmt::format("{} to {}", limitText(slot, key.least), limitText(slot, key.most));
 }
 
-std::string assign(const ConfigKey& key, Config& config, const ConfigValue& value) {
-  const ConfigSlot slot = key.slot(config);
-  if (isText(slot)) {
-    if (const auto* text = std::get_if<std::string>(&value)) return assignText(key, slot, *text);
-    return fmt::format("is {}; {}", shown(value), wanted(key));
-  }
-  if (std::holds_alternative<std::vector<std::string>*>(slot)) {
-    if (const auto* list = std::get_if<std::vector<std::string>>(&value))
-      return assignList(key, slot, *list);
-    return fmt::format("is {}; {}", shown(value), wanted(key));
-  }
-  if (const auto* text = std::get_if<std::string>(&value); text && *text == "auto") {
+std::string assign(const ConfigKey& key, Config& config, const ConfigValue& value,
+                   std::size_t table) {
+  const ConfigSlot slot = key.slot(config, table);
+  const auto* text = std::get_if<std::string>(&value);
+  const auto* list = std::get_if<std::vector<std::string>>(&value);
+  const auto* truth = std::get_if<bool>(&value);
+  const std::string other = fmt::format("is {}; {}", shown(value), wanted(key));
+  if (isText(slot)) return text ? assignText(key, slot, *text) : other;
+  if (isList(slot)) return list ? assignList(key, slot, *list) : other;
+  if (isTruth(slot)) return truth ? assignTruth(slot, *truth) : other;
+  if (text && *text == "auto") {
     if (auto* to = std::get_if<std::optional<double>*>(&slot)) return (*to)->reset(), "";
     if (auto* to = std::get_if<std::optional<std::uint64_t>*>(&slot)) return (*to)->reset(), "";
   }
   const auto read = number(slot, value);
-  if (!read) return fmt::format("is {}; {}", shown(value), wanted(key));
+  if (!read) return other;
   if (*read < key.least || *read > key.most)
     return fmt::format("is out of range with {}; {}", shown(value), wanted(key));
   store(slot, *read);
   return {};
 }
 
-std::string tomlValue(const ConfigKey& key, const Config& config) {
+std::string tomlValue(const ConfigKey& key, const Config& config, std::size_t table) {
   Config copy = config;
-  const auto list = [](const std::vector<std::string>& items) {
-    std::vector<std::string> elements;
-    for (const auto& item : items) elements.push_back(tomlString(item));
-    return fmt::format("[{}]", fmt::join(elements, ", "));
-  };
+  return std::visit(
+      Overloaded{
+          [](std::string* text) { return tomlString(*text); },
+          [](std::filesystem::path* path) { return tomlString(path->native()); },
+          [](std::vector<std::string>* items) { return tomlList(*items); },
+          [](std::vector<Millis>* spans) {
+            std::vector<std::string> items;
+            for (const Millis span : *spans) items.push_back(durationText(span));
+            return tomlList(items);
+          },
+          [](double* number) { return fmt::format("{}", *number); },
+          [](bool* truth) { return fmt::format("{}", *truth); },
+          [](Millis* span) { return tomlString(durationText(*span)); },
+          [](CountSlot slot) { return fmt::format("{}", *slot.value); },
+          [](SecondsSlot slot) {
+            return tomlString(durationText(std::chrono::seconds(*slot.value)));
+          },
+          [](SmallSizeSlot slot) { return tomlString(sizeText(*slot.value)); },
+          [](SizeSlot slot) { return tomlString(sizeText(*slot.value)); },
+          [](std::optional<double>* number) {
+            return *number ? fmt::format("{}", **number) : tomlString("auto");
+          },
+          [](std::optional<std::uint64_t>* bytes) {
+            return *bytes ? tomlString(sizeText(**bytes)) : tomlString("auto");
+          },
+          [](FlagSlot slot) { return fmt::format("{}", slot.value->value_or(slot.built_in)); },
+          [](ModeSlot slot) { return tomlString(name(slot.value->value_or(Policy{}.mode))); },
+          [](PrioritySlot slot) {
+            return fmt::format("{}", slot.value->value_or(Policy{}.priority));
+          },
+          [](VmSlot slot) {
+            return tomlString(slot.rule->vm ? slot.rule->vm->text() : slot.rule->name_pattern);
+          },
+      },
+      key.slot(copy, table));
+}
+
+bool isSaid(const ConfigKey& key, const Config& config, std::size_t table) {
+  Config copy = config;
   return std::visit(Overloaded{
-                        [](std::string* text) { return tomlString(*text); },
-                        [](std::filesystem::path* path) { return tomlString(path->native()); },
-                        [&](std::vector<std::string>* items) { return list(*items); },
-                        [](double* number) { return fmt::format("{}", *number); },
-                        [](Millis* span) { return tomlString(durationText(*span)); },
-                        [](CountSlot slot) { return fmt::format("{}", *slot.value); },
-                        [](SecondsSlot slot) {
-                          return tomlString(durationText(std::chrono::seconds(*slot.value)));
-                        },
-                        [](SmallSizeSlot slot) { return tomlString(sizeText(*slot.value)); },
-                        [](SizeSlot slot) { return tomlString(sizeText(*slot.value)); },
-                        [](std::optional<double>* number) {
-                          return *number ? fmt::format("{}", **number) : std::string("\"auto\"");
-                        },
-                        [](std::optional<std::uint64_t>* bytes) {
-                          return *bytes ? tomlString(sizeText(**bytes)) : tomlString("auto");
-                        },
+                        [](FlagSlot slot) { return slot.value->has_value(); },
+                        [](ModeSlot slot) { return slot.value->has_value(); },
+                        [](PrioritySlot slot) { return slot.value->has_value(); },
+                        [](const auto&) { return true; },
                     },
-                    key.slot(copy));
+                    key.slot(copy, table));
 }
 
 }  // namespace virtseer

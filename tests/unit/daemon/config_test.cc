@@ -12,47 +12,9 @@
 
 #include "daemon/config_keys.h"
 #include "daemon/config_size.h"
+#include "unit/daemon/config_folder.h"
 
 namespace virtseer {
-namespace {
-
-/// A configuration folder that goes with the test.
-class Folder {
- public:
-  Folder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "virtseer-config-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-  LoadedConfig load(const std::string& text) const {
-    return loadConfig(write("virtseer.toml", text));
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-std::string allText(const std::vector<ConfigFault>& faults) {
-  std::string out;
-  for (const auto& fault : faults) out += text(fault) + "\n";
-  return out;
-}
-
-const ConfigFault* faultOf(const LoadedConfig& loaded, std::string_view key) {
-  const auto at = std::ranges::find(loaded.faults, key, &ConfigFault::key);
-  return at == loaded.faults.end() ? nullptr : &*at;
-}
-
-}  // namespace
-
 TEST_CASE("an empty file is the default configuration", "[config]") {
   const Folder folder;
   const auto loaded = folder.load("");
@@ -100,6 +62,40 @@ sync = "100ms"
 rows_per_chunk = 60
 cache = "4MiB"
 max_unwritten = "8MiB"
+[forecast]
+step = "1s"
+horizons = ["1m", "4m", "1h"]
+[policy]
+mode = "auto"
+excluded = true
+priority = 70
+migrate = false
+copy_storage = true
+return_trip = false
+unlocked_disks = true
+stop = true
+[plan]
+round = "1s"
+threshold = 0.6
+act_within = "5m"
+target_limit = 0.1
+margin = 0.25
+hold_rounds = 4
+quiet_rounds = 0
+settle = "10s"
+cooldown = "5m"
+cooldown_longest = "2h"
+in_flight = 3
+in_flight_per_host = 2
+per_hour = 12
+contended_share = 0.2
+[migration]
+watch = "20s"
+echo_back = "5s"
+stall = "30s"
+downtime_limit = "500ms"
+bandwidth = "100MiB"
+at_once = 1
 )",
                                               token.string()));
   REQUIRE(allText(loaded.faults) == "");
@@ -132,6 +128,37 @@ max_unwritten = "8MiB"
   CHECK(config.store.rows_per_chunk == 60);
   CHECK(config.store.cache_bytes == 4 << 20);
   CHECK(config.store.max_unwritten_bytes == 8 << 20);
+  CHECK(config.forecast.step == Millis(1000));
+  CHECK(config.forecast.horizons ==
+        std::vector<Millis>{Millis(60'000), Millis(240'000), Millis(3'600'000)});
+  CHECK(config.policy.defaults == PolicyOverrides{.mode = Mode::automatic,
+                                                  .excluded = true,
+                                                  .priority = 70,
+                                                  .migrate = false,
+                                                  .copy_storage = true,
+                                                  .return_trip = false,
+                                                  .unlocked_disks = true});
+  CHECK(config.policy.stop);
+  CHECK(config.plan.round == Millis(1000));
+  CHECK(config.plan.threshold == 0.6);
+  CHECK(config.plan.act_within == Millis(300'000));
+  CHECK(config.plan.target_limit == 0.1);
+  CHECK(config.plan.margin == 0.25);
+  CHECK(config.plan.hold_rounds == 4);
+  CHECK(config.plan.quiet_rounds == 0);
+  CHECK(config.plan.settle == Millis(10'000));
+  CHECK(config.plan.cooldown == Millis(300'000));
+  CHECK(config.plan.cooldown_longest == Millis(7'200'000));
+  CHECK(config.plan.in_flight == 3);
+  CHECK(config.plan.in_flight_per_host == 2);
+  CHECK(config.plan.per_hour == 12);
+  CHECK(config.plan.contended_share == 0.2);
+  CHECK(config.migration.watch == Millis(20'000));
+  CHECK(config.migration.echo_back == Millis(5000));
+  CHECK(config.migration.stall == Millis(30'000));
+  CHECK(config.migration.downtime_limit == Millis(500));
+  CHECK(config.migration.bandwidth_bytes_per_s == 100u << 20);
+  CHECK(config.migration.at_once == 1);
 }
 
 TEST_CASE("what is shown as the configuration reads back as the same", "[config]") {
