@@ -71,6 +71,11 @@ class Daemon:
         assert status == 200, f"{target}: {status} {body[:500]!r}"
         return json.loads(body)
 
+    def post(self, target, body=None, timeout=30):
+        """(status, JSON or None) of a POST to /api/v1/<target>."""
+        status, _, answer = self.request("POST", f"/api/v1/{target}", {} if body is None else body, timeout)
+        return status, json.loads(answer) if answer else None
+
     def cli(self, *arguments, timeout=60):
         return subprocess.run([self.binary, "--socket", str(self.path), *arguments], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False)

@@ -1,0 +1,283 @@
+"""The story: the same rising load twice, first watched to the bitter end, then acted upon in time."""
+
+import time
+
+from labkit import moment, seconds
+from telling import Failed, cores, percent, span, wait_for
+from world import FULL_CORES, STEADY, STEADY_CORES, WEB
+
+CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
+RAMP = 200  # s from nothing to full
+MEASURE = 10  # s
+ENDED = ("done", "refused", "aborted", "failed", "returned", "needs_person")
+AUTO = '[policy]\nmode = "auto"\n'
+
+
+class Story:
+    def __init__(self, world, teller):
+        self.world, self.teller = world, teller
+        self.facts = {}
+
+    def tell(self):
+        """All of it; what was measured is in `facts` as far as it came."""
+        self._setting()
+        self._calibrate()
+        self._observe()
+        self._relieve()
+        self._act()
+        self._end()
+
+    # --- before ---
+
+    def _setting(self):
+        world, teller = self.world, self.teller
+        teller.chapter("Two hosts with libvirt, QEMU and a virtseer daemon each")
+        world.up()
+        facts = world.conditions()
+        self.facts["conditions"] = facts
+        teller.say(f"host-A and host-B are up, each with {cores(facts['host_cpus'])} cores of this machine "
+                   f"(accelerator: {facts['accelerator']})")
+        world.start_guests()
+        teller.say(f"two guests run on host-A: {STEADY}, a neighbour with a steady load, and {WEB}; host-B is idle")
+
+    def _calibrate(self):
+        world, teller = self.world, self.teller
+        teller.chapter(f"Calibration: {CALIBRATION} s of quiet, in which forecasts are made and scored")
+        world.order(world.source, STEADY, STEADY_CORES)
+        begin = time.monotonic()
+        while (passed := time.monotonic() - begin) < CALIBRATION:
+            teller.bar(f"{STEADY} keeps {STEADY_CORES} of a core busy, {WEB} is quiet", passed / CALIBRATION)
+            time.sleep(0.5)
+        for name in (STEADY, WEB):
+            for horizon, item in sorted(world.bands(world.source, name).items()):
+                teller.say(f"{name}, CPU within {horizon} s: {band(item)}")
+
+    # --- first ramp: observe ---
+
+    def _ramp(self):
+        self.world.order(self.world.source, WEB, FULL_CORES, ramp=RAMP)
+        begin = time.time()
+        self.teller.say(f"the load of {WEB} begins to rise: to {FULL_CORES} cores within {RAMP} s")
+        return begin
+
+    def _foresee(self, begin, until):
+        """Waits for the first plan that would move the guest now; tells how things stand meanwhile."""
+        world, teller = self.world, self.teller
+        told = time.monotonic()
+        while time.time() - begin < RAMP:
+            plan = world.plan(world.source)
+            if (step := world.step(plan, WEB)) and seconds(plan["made"]) > begin:
+                return plan, step
+            if until():
+                raise Failed("the host ran short before that was foreseen")
+            if time.monotonic() - told > 6:
+                told = time.monotonic()
+                self._tell_standing(plan)
+            time.sleep(0.3)
+        raise Failed(f"no plan moves {WEB}, though the host runs short")
+
+    def _tell_standing(self, plan):
+        world = self.world
+        usage = world.source.vm(WEB)["usage"]
+        host = world.outlook(plan, "host-A")
+        item = next(iter(sorted(world.bands(world.source, WEB).items())), (None, None))[1]
+        risk = host["contention"]["probability"] if host else None
+        self.teller.say(f"{WEB} uses {cores(usage['cpu_cores'])} cores; within the next minute {band(item)}; host-A "
+                        f"runs short with probability {'?' if risk is None else percent(risk)}")
+
+    def _tell_plan(self, plan, step):
+        world, teller = self.world, self.teller
+        foreseen = step["from_before"]
+        teller.say(f"FORESEEN: host-A runs short in {span(foreseen['until_ms'])} "
+                   f"(probability {percent(foreseen['probability_then'])} then)")
+        teller.list([f"{WEB}, CPU within {horizon} s: {band(item)}"
+                     for horizon, item in sorted(world.bands(world.source, WEB).items())])
+        teller.say("the hosts as places for it, best first:")
+        for host in world.source.get(f"vms/{WEB}/ranking")["hosts"]:
+            parts = ", ".join(f"{part['name']} {part['value']:.2f} x {part['weight']:g}" for part in host["parts"])
+            reasons = "; ".join(one["words"] for one in host["excluded"])
+            where = " (it is there now)" if host["current"] else ""
+            teller.list([f"{host['name']}{where}: score {host['score']:.2f} = {parts}"])
+            teller.list([f"  not: {reasons}"] if reasons else [])
+        teller.say(f"the plan: {plan['verdict']}")
+        teller.list(step["reasons"] + [f"it would be otherwise: {words}" for words in step["counterfactuals"]])
+        teller.list([f"cost: {step['cost']['memory_bytes'] >> 20} MiB to send, {span(step['cost']['duration_ms'])}, "
+                     f"standing still for {span(step['cost']['downtime_ms'])}"])
+
+    def _observe(self):
+        world, teller = self.world, self.teller
+        teller.chapter("First the load rises while virtseer only observes")
+        begin = self._ramp()
+        facts = self.facts["observe"] = {"ramp_started": moment(begin)}
+        plan, step = self._foresee(begin, lambda: world.event(world.source, "host.contended", begin))
+        made = seconds(plan["made"])
+        facts["forecast_at_s"] = made - begin
+        facts["predicted_lead_s"] = (step["from_before"]["until_ms"] or 0) / 1000
+        facts["plan"] = {"id": plan["id"], "vm": step["vm_name"], "from": step["from_name"], "to": step["to_name"],
+                         "mode": step["mode"], "executable": step["executable"], "held_back": step["held_back"]}
+        self._tell_plan(plan, step)
+        teller.say(f"nothing is done: {step['held_back']}")
+
+        def contended():
+            usage = world.source.vm(WEB)["usage"]
+            teller.bar(f"{WEB} uses {cores(usage['cpu_cores'])} cores and waits for "
+                       f"{cores(usage['cpu_delay_cores'])}", (time.time() - begin) / RAMP)
+            return world.event(world.source, "host.contended", begin)
+
+        event = wait_for(contended, RAMP + 30, "host-A runs short", every=0.5)
+        at = seconds(event["fields"]["since"])
+        facts["contended_at_s"] = at - begin
+        facts["measured_lead_s"] = at - made
+        facts["lead_ratio"] = facts["predicted_lead_s"] / facts["measured_lead_s"] if at > made else None
+        teller.say(f"MEASURED: host-A runs short {at - begin:.0f} s after the load began to rise, {at - made:.0f} s "
+                   f"after that was foreseen; foreseen were {facts['predicted_lead_s']:.0f} s")
+        world.order(world.source, WEB, FULL_CORES)
+        teller.say(f"{WEB} now has its full load, {FULL_CORES} cores, beside its neighbour on one core")
+        time.sleep(3)
+        self._measure(facts, {WEB: world.source, STEADY: world.source})
+        facts["moved"] = bool(world.moves(world.source)) or not world.speaks(world.source, WEB)
+        teller.say(f"it gets {facts['work_units_per_s']:.0f} units of work a second done; nothing was moved")
+
+    def _measure(self, facts, places):
+        done = self.world.work(places, MEASURE)
+        facts["work_units_per_s"] = done[WEB]
+        facts["neighbour_work_units_per_s"] = done[STEADY]
+
+    def _relieve(self):
+        world, teller = self.world, self.teller
+        since = time.time()
+        world.order(world.source, WEB, None)
+        teller.say(f"the load of {WEB} is taken away")
+        wait_for(lambda: world.event(world.source, "host.relieved", since), 60, "host-A is relieved", every=0.5)
+        teller.say("host-A is relieved; now virtseer may act by itself (policy mode auto), and its daemon starts anew")
+        self.world.a.configure("mode", AUTO)
+
+        def ready():
+            plan = world.plan(world.source)
+            return plan and plan["round"] > 6 and not plan["steps"]
+
+        wait_for(ready, 60, "a calm plan of the new daemon", every=0.5)
+        wait_for(lambda: world.speaks(world.source, WEB), 30, f"{WEB} is heard again")
+
+    # --- second ramp: auto ---
+
+    def _act(self):
+        world, teller = self.world, self.teller
+        teller.chapter("The same load rises again, and virtseer may act")
+        begin = self._ramp()
+        facts = self.facts["auto"] = {"ramp_started": moment(begin)}
+
+        def begun():
+            return [one for one in world.moves(world.source) if one["origin"] == "plan"]
+
+        while not (operations := begun()):
+            plan = world.plan(world.source)
+            step = world.step(plan, WEB)
+            if step and "forecast_at_s" not in facts:
+                facts["forecast_at_s"] = seconds(plan["made"]) - begin
+                teller.say(f"FORESEEN: host-A runs short in {span(step['from_before']['until_ms'])}; the plan: "
+                           f"{plan['verdict']}")
+            if time.time() - begin > RAMP + 30:
+                raise Failed("nothing was moved")
+            usage = world.source.vm(WEB)["usage"]
+            teller.bar(f"{WEB} uses {cores(usage['cpu_cores'])} cores", (time.time() - begin) / RAMP)
+            time.sleep(0.2)
+        facts.setdefault("forecast_at_s", seconds(operations[-1]["created"]) - begin)
+        seen = self._follow(operations[-1])
+        facts.update({
+            "move_started_at_s": seconds(seen["created"]) - begin, "move_done_at_s": seconds(seen["ended_at"]) - begin,
+            "downtime_ms": seen["downtime_ms"], "duration_ms": seen["duration_ms"], "operation": seen["id"],
+            "vm": seen["vm_name"], "to": seen["to_name"], "state": seen["state"],
+            "verified": seen["state"] == "done" and "verifying" in [step["state"] for step in seen["steps"]],
+            "contended_before": bool(world.event(world.source, "host.contended", begin))})
+        if seen["state"] != "done":
+            raise Failed(f"the move ended as {seen['state']}: {seen['message']}")
+        teller.say(f"MOVED: {seen['message']}, {facts['move_done_at_s']:.0f} s after the load began to rise; host-A "
+                   f"would have run short after {self.facts['observe']['contended_at_s']:.0f} s")
+        teller.list([f"libvirt moved it in {span(seen['duration_ms'])}, its guest stood still for "
+                     f"{span(seen['downtime_ms'])}"])
+
+    def _follow(self, operation):
+        """The operation at its end; tells each step and libvirt's progress."""
+        world, teller = self.world, self.teller
+        told = set()
+        end = time.monotonic() + 150
+        while True:
+            seen = world.source.get(f"operations/{operation['id']}")
+            for number, step in enumerate(seen["steps"]):
+                if number not in told:
+                    told.add(number)
+                    note = f": {step['note']}" if step["note"] else ""
+                    teller.say(f"operation {seen['id']} is {step['state']}{note}")
+            if seen["state"] in ENDED:
+                return seen
+            progress = seen["progress"] or {}
+            if seen["state"] == "migrating":
+                teller.bar(f"{progress.get('processed_bytes', 0) >> 20} MiB sent", progress.get("fraction", 0))
+            if time.monotonic() > end:
+                raise Failed(f"the move did not end: {seen['message']}")
+            time.sleep(0.1)
+
+    def _end(self):
+        world, teller = self.world, self.teller
+        wait_for(lambda: world.speaks(world.target, WEB), 30, f"{WEB} is heard on host-B")
+        world.order(world.target, WEB, FULL_CORES)
+        teller.say(f"{WEB} has its full load again, {FULL_CORES} cores, on host-B")
+        time.sleep(3)
+        facts = self.facts["auto"]
+        self._measure(facts, {WEB: world.target, STEADY: world.source})
+        before = self.facts["observe"]
+        gain = facts["work_units_per_s"] / before["work_units_per_s"] if before["work_units_per_s"] else 0
+        self.facts["gain_ratio"] = gain
+        facts["echoes"], facts["ticks_strictly_increasing"], facts["echoes_missing"] = world.ticks(WEB)
+        teller.chapter("Before and after")
+        teller.list([f"work done a second:   {WEB:>10} {STEADY:>10}",
+                     f"  under contention    {before['work_units_per_s']:10.0f} "
+                     f"{before['neighbour_work_units_per_s']:10.0f}",
+                     f"  after the move      {facts['work_units_per_s']:10.0f} "
+                     f"{facts['neighbour_work_units_per_s']:10.0f}",
+                     f"{WEB} gets {gain:.2f} times as much done",
+                     f"its own counter rose without a break over {facts['echoes']} echoes: "
+                     f"{'yes' if facts['ticks_strictly_increasing'] else 'NO'}"])
+
+
+def band(item):
+    """The level that a forecast promises, in words."""
+    if not item:
+        return "nothing is foreseen yet"
+    level = item["level"]
+    text = f"{cores(level['p50'])} cores, at most {cores(level['p80'])} (80 %) or {cores(level['p95'])} (95 %)"
+    recent = item["record"]["level"]["recent"]
+    if recent["of"]:
+        text += f"; of the last {recent['of']} such forecasts {recent['held']} held"
+    return text
+
+
+def faults(facts):
+    """What of the promise did not come true, as sentences."""
+    observe, auto = facts.get("observe", {}), facts.get("auto", {})
+    found = []
+
+    def claim(holds, text):
+        if not holds:
+            found.append(text)
+
+    contended = observe.get("contended_at_s")
+    claim(contended is not None and observe.get("forecast_at_s", contended) < contended,
+          "in observe it was not foreseen before the host ran short")
+    claim(observe.get("moved") is False, "in observe something was moved")
+    ratio = observe.get("lead_ratio")
+    claim(ratio is not None and 0.5 <= ratio <= 2, f"predicted and measured lead differ by more than twice: {ratio}")
+    claim(contended is not None and auto.get("forecast_at_s", contended) < contended,
+          "in auto it was not foreseen before the host had run short in observe")
+    claim(contended is not None and auto.get("move_done_at_s", contended) < contended,
+          "in auto the move was not over before the host had run short in observe")
+    claim(auto.get("verified"), "the move was not verified")
+    plan = observe.get("plan", {})
+    claim((plan.get("vm"), plan.get("to")) == (auto.get("vm"), auto.get("to")) != (None, None),
+          "auto moved something else than observe had named")
+    claim(auto.get("ticks_strictly_increasing"), "the guest's counter did not rise without a break")
+    claim(auto.get("downtime_ms") is not None and auto.get("duration_ms") is not None,
+          "downtime or duration is not known")
+    claim((facts.get("gain_ratio") or 0) >= 1.3, f"the gain is less than 1.3: {facts.get('gain_ratio')}")
+    return found

@@ -1,0 +1,72 @@
+"""The demonstration tells its story in a lab of its own, and what it promised is in its file."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from labkit import ROOT
+
+STORY_SECONDS = 360
+
+
+@pytest.fixture(scope="module")
+def demo(lab, tmp_path_factory):
+    """(exit code, what was said, the file) of the demonstration, with the release build as a user has it."""
+    host = {letter: lab.host(letter) for letter in "AB"}
+    # The shared lab's daemons would take part of the two hosts' cores.
+    for one in host.values():
+        one.stop_daemon()
+    file = tmp_path_factory.mktemp("demo") / "out.json"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("VIRTSEER_")}
+    environment["VIRTSEER_LAB"] = "/tmp/virtseer-demo-test"
+    try:
+        done = subprocess.run([ROOT / "packaging/demo", "--once", "--no-build", "--json", file], env=environment,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=STORY_SECONDS + 120, check=False)
+    finally:
+        for one in host.values():
+            one.start_daemon()
+    print(done.stdout)
+    return done.returncode, done.stdout, json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def facts(demo):
+    return demo[2]
+
+
+def test_the_demonstration_says_that_it_happened(demo):
+    code, said, facts = demo
+    assert code == 0, said[-4000:]
+    assert facts["ok"] and not facts["failures"]
+    assert facts["story_seconds"] < STORY_SECONDS
+    for key in ("machine_cpus", "machine_memory_bytes", "kernel", "accelerator", "host_cpus"):
+        assert facts["conditions"][key] is not None
+    for words in ("FORESEEN", "MEASURED", "MOVED", "score", "plan", "verifying"):
+        assert words in said, words
+    assert "left behind" not in said
+
+
+def test_it_was_foreseen_and_measured_without_moving_anything(facts):
+    observe = facts["observe"]
+    assert 0 < observe["forecast_at_s"] < observe["contended_at_s"]
+    assert observe["measured_lead_s"] == pytest.approx(observe["contended_at_s"] - observe["forecast_at_s"], abs=0.1)
+    assert observe["lead_ratio"] == pytest.approx(observe["predicted_lead_s"] / observe["measured_lead_s"], rel=0.01)
+    assert 0.5 <= observe["lead_ratio"] <= 2
+    assert observe["moved"] is False and observe["plan"]["executable"] is False and observe["plan"]["mode"] == "observe"
+
+
+def test_it_was_foreseen_and_moved_before_the_same_load_had_hurt(facts):
+    observe, auto = facts["observe"], facts["auto"]
+    assert 0 < auto["forecast_at_s"] <= auto["move_started_at_s"] < auto["move_done_at_s"] < observe["contended_at_s"]
+    assert (auto["vm"], auto["to"]) == (observe["plan"]["vm"], observe["plan"]["to"])
+    assert auto["state"] == "done" and auto["verified"] and not auto["contended_before"]
+    assert auto["downtime_ms"] > 0 and auto["duration_ms"] > 0
+
+
+def test_the_guest_lived_on_and_gets_more_done(facts):
+    auto = facts["auto"]
+    assert auto["ticks_strictly_increasing"] and auto["echoes"] > 120 and auto["echoes_missing"] == 0
+    gain = auto["work_units_per_s"] / facts["observe"]["work_units_per_s"]
+    assert facts["gain_ratio"] == pytest.approx(gain, rel=0.01) and gain >= 1.3

@@ -1,0 +1,138 @@
+"""Fault by step: whatever dies while a guest moves, it runs once, and its operation says where."""
+
+import time
+
+import pytest
+from fault_table import ALWAYS, FAULTS, STEPS, TABLE
+from labkit import BOOT, SETTLE, SOAK, wait_for
+from moves import (AT_SOURCE, ENDED, FAST_MIB, Fault, Journey, Step, Traveller, autostart, defined, life, remove,
+                   running, watched, whole)
+
+NAME = "moves-01"
+SHORT_CUT, LONG_CUT = 12, 180
+CELLS = [place for place in TABLE if SOAK or place in ALWAYS]
+
+
+@pytest.fixture(scope="module")
+def traveller(lab):
+    yield Traveller(lab, NAME, memory=128)
+    whole(lab)
+    remove(lab, NAME)
+
+
+@pytest.fixture
+def journey(lab, traveller):
+    """From where the guest is to the other host."""
+    whole(lab)
+    source = traveller.settle()
+    target = lab.host("B" if source.letter == "A" else "A")
+    one = Journey(lab, NAME, source, target)
+    one.pace(FAST_MIB)
+    return one
+
+
+def wait_out_the_cut(journey, step, length):
+    """The link stays cut. A move that cannot know where its guest is says so, and why, and does nothing."""
+    end = time.monotonic() + length
+    uncertain = None
+    while time.monotonic() < end or step == "verifying" and not uncertain and time.monotonic() < end + SETTLE:
+        seen = journey.look()
+        assert len(running(journey.lab, NAME)) <= 1
+        if seen["state"] == "uncertain":
+            uncertain = uncertain or seen
+            assert seen["message"], seen
+        assert seen["state"] not in ENDED or step in ("reserving", "preparing"), seen
+        time.sleep(0.5)
+    assert uncertain or step != "verifying", "the destination was silent, and that was not said"
+
+
+def strike(journey, step, kind, watch, cut):
+    """Brings the move to the step, strikes, puts right; returns for how long the step was held."""
+    with Step(journey, step, watch):
+        held = time.monotonic()
+        fault = Fault(journey, kind)
+        fault.strike()
+    held = time.monotonic() - held
+    if kind == "link":
+        wait_out_the_cut(journey, step, cut)
+    fault.repair()
+    journey.pace(FAST_MIB)
+    return held
+
+
+def settled(journey):
+    """The operation as it ended, once both hosts are done with it."""
+    seen = journey.ends()
+    arrival = f"/api/v1/operations/{journey.id}"
+
+    def over():
+        status, _, _ = journey.lab.daemon(journey.target.letter).request("GET", arrival)
+        if status == 404:
+            return True
+        return journey.lab.daemon(journey.target.letter).get(f"operations/{journey.id}")["state"] in ENDED
+
+    wait_for(over, 2 * SETTLE, "the destination's half has ended")
+    return seen
+
+
+def check_once(lab, watch, cell, held):
+    assert not watch.running_twice(), f"two copies ran: {watch.running_twice()[:2]}; {watch.told()}"
+    pause, _ = watch.longest_pause()
+    assert cell.pause is None or pause <= cell.pause + held, f"stood still for {pause:.1f} s: {watch.told()}"
+
+
+def check_place(journey, seen, cell):
+    """It runs where the operation says, is defined there alone, and starts with that host."""
+    lab = journey.lab
+    where = journey.source if seen["state"] in AT_SOURCE else journey.target
+    if cell.off and not running(lab, NAME):
+        assert defined(lab, NAME) == [where.letter]
+        return None
+    wait_for(lambda: running(lab, NAME) == [where.letter], SETTLE,
+             f"it runs at {where.letter}, as the operation says ({seen['state']}: {seen['message']})")
+    assert defined(lab, NAME) == [where.letter], "a definition is left where it does not run"
+    wait_for(lambda: autostart(where, NAME), SETTLE, "it starts with its host again")
+    return where
+
+
+def check_life(lab, where, cell, before):
+    """The counter went on, or began anew once where the emulator was killed."""
+    daemon = lab.daemon(where.letter)
+    daemon.wait_echo(NAME, more=2, timeout=BOOT)
+
+    def goes_on():
+        epoch, ticks = life(daemon, NAME)
+        same = epoch == before[0]
+        assert cell.reboots is None or same != cell.reboots, f"the guest began {'not ' if same else ''}anew"
+        return not same or ticks > before[1]
+
+    wait_for(goes_on, SETTLE, "the guest's counter goes on")
+
+
+def check_words(journey, seen):
+    told = journey.daemon.cli("operation", journey.id)
+    assert told.returncode == 0, told.stderr
+    assert seen["state"].replace("_", " ") in told.stdout.replace("_", " "), told.stdout
+    assert seen["message"], seen
+    assert journey.id in journey.daemon.cli("operations", "--vm", NAME).stdout
+
+
+@pytest.mark.parametrize("step, kind", CELLS, ids=[f"{step}-{kind}".replace(" ", "-") for step, kind in CELLS])
+def test_a_fault_leaves_one_running_copy_and_the_truth(lab, journey, step, kind):
+    cell = TABLE[step, kind]
+    daemon = journey.daemon
+    before = wait_for(lambda: life(daemon, NAME), SETTLE, "the guest counts")
+    with watched(lab, NAME) as watch:
+        held = strike(journey, step, kind, watch, LONG_CUT if SOAK else SHORT_CUT)
+        seen = settled(journey)
+        where = check_place(journey, seen, cell)
+        if where:
+            check_life(lab, where, cell, before)
+    assert seen["state"] in cell.ends, seen
+    check_once(lab, watch, cell, held)
+    check_words(journey, seen)
+
+
+def test_the_table_names_every_step_and_every_fault():
+    assert {step for step, _ in CELLS} == set(STEPS)
+    assert {kind for _, kind in CELLS} == set(FAULTS)
