@@ -77,7 +77,7 @@ asio::awaitable<void> Foresight::save() {
 
 void Foresight::storeSwapped() {
   impl_->feed.forgetColumns();
-  impl_->taken_up = false;
+  ++impl_->store;
 }
 
 void Foresight::stale() {

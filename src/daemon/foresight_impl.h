@@ -37,6 +37,7 @@ struct Foresight::Impl {
   boost::asio::awaitable<RoundOrder> gather(std::vector<Vm> running);
   void measure(double delay_cores, bool measured);
   void adopt(RoundAnswer answer);
+  /// Only once what the store has was taken up: else it would be written over unread.
   boost::asio::awaitable<void> keep();
 
   /// Runs `job(RoundWorker&)` on the worker's thread.
@@ -72,8 +73,9 @@ struct Foresight::Impl {
   std::shared_ptr<const Foreseen> foreseen;
   Counts counts;
 
-  bool taken_up = false;  ///< what the serving store kept was read
-  bool restored = false;  ///< calibration of an earlier life is in the worker
+  std::uint64_t store = 1;     ///< rises when another one serves
+  std::uint64_t taken_up = 0;  ///< the store whose plans and calibration were read
+  bool restored = false;       ///< calibration of an earlier life is in the worker
   std::optional<OwnFacts> facts;
   std::optional<std::chrono::steady_clock::time_point> facts_asked;
   bool facts_stale = true;

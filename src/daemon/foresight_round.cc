@@ -19,6 +19,7 @@ namespace {
 
 constexpr const char* kState = "predict/state";
 constexpr const char* kSeen = "predict/vms";
+constexpr const char* kSetAside = "predict/set-aside";  ///< a state that could not be read
 constexpr Millis kKeepEvery{10 * 60'000};
 constexpr Millis kFactsEvery{30'000};
 constexpr Millis kFactsRetry{5'000};
@@ -98,21 +99,28 @@ asio::awaitable<void> Foresight::Impl::round() {
 
 /// What an earlier life, or this one with another store, has left.
 asio::awaitable<void> Foresight::Impl::takeUp() {
-  if (taken_up) co_return;
-  taken_up = true;
+  if (taken_up == store) co_return;
+  const auto taking = store;
   archive.use(context.settings());
-  if (restored) co_return;
-  auto state = context.settings().get(kState);
-  if (!state) co_return;
   seen.read(context.settings().get(kSeen).value_or(""));
+  auto state = restored ? std::nullopt : context.settings().get(kState);
+  if (!state) {
+    taken_up = taking;
+    co_return;
+  }
   const auto done = co_await atDesk(
-      "restoring forecasts",
-      [state = std::move(*state)](RoundWorker& worker) { return worker.restore(state); });
+      "restoring forecasts", [state](RoundWorker& worker) { return worker.restore(*state); });
+  if (!done && done.error().code != Code::corrupt && done.error().code != Code::unsupported) {
+    fault(done.error().message);  // tried again in the next round
+    co_return;
+  }
+  taken_up = taking;
   restored = true;
   if (done) {
     feed.keep({});  // its history is read again for every VM
     co_return;
   }
+  context.settings().put(kSetAside, std::move(*state));
   context.report({.time = clock.wall(),
                   .severity = Severity::warning,
                   .kind = "forecast.lost",
@@ -204,9 +212,9 @@ asio::awaitable<RoundOrder> Foresight::Impl::gather(std::vector<Vm> running) {
   double used = 0, delay = 0;
   bool measured = false;
   std::unordered_set<Uuid> present;
+  for (const auto& vm : context.vms()) present.insert(vm.uuid);
   for (std::size_t i = 0; i < running.size(); ++i) {
     const auto& vm = running[i];
-    present.insert(vm.uuid);
     order.running.push_back(bounds(vm));
     const auto shown = feed.read(context.series(), vm.uuid, clock.wall(), order.observations);
     used += shown.cpu_cores.value_or(0);
@@ -266,6 +274,7 @@ void Foresight::Impl::adopt(RoundAnswer answer) {
 }
 
 asio::awaitable<void> Foresight::Impl::keep() {
+  if (taken_up != store) co_return;
   kept = clock.mono();
   auto state = co_await atDesk("keeping forecasts", [](const RoundWorker& worker) {
     return Result<std::string>(worker.serialise());

@@ -63,9 +63,13 @@ std::uint64_t RoundWorker::learn(const std::vector<RunningVm>& running,
                                  const std::vector<VmHistory>& histories, Millis budget) {
   bound(running);
   std::vector<Observation> past;
-  for (const auto& history : histories)
+  for (const auto& history : histories) {
+    // Of a VM that was here before the end of its past is known already.
+    const auto known = known_.find(history.vm);
     for (const auto& point : history.demand)
-      past.push_back({history.vm, Resource::cpu, point.time, point.value});
+      if (known == known_.end() || point.time > known->second.last)
+        past.push_back({history.vm, Resource::cpu, point.time, point.value});
+  }
   std::ranges::sort(past, {}, [](const Observation& one) { return std::pair(one.time, one.vm); });
   const auto deadline = std::chrono::steady_clock::now() + budget;
   std::uint64_t scored = 0;

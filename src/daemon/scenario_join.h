@@ -24,6 +24,10 @@ std::vector<Millis> planHorizons(std::vector<Millis> horizons, Millis act_within
 /// each distance; planning on each horizon for itself would give as many plans and holds, and a
 /// target judged on the short one alone may run short right after it.
 ///
+/// Measured with horizons of 1 and 4 min on ramps to a limit 1.5 cores away: from how long before
+/// the limit on contention was foreseen without a break, joined / longer alone / shorter alone:
+/// 0.25 cores/min 267/268/50 s, 0.5: 88/88/56 s, 1: 43/10/33 s, 1.5: 37/0/37 s.
+///
 /// Path p of one horizon is joined to path p of the next: within each of them all VMs keep their
 /// common rhythm. A VM that only a shorter horizon knows stays at the last value there. Demand
 /// stays within 0 and the highest value of the VM in any of the sets.

@@ -1,7 +1,10 @@
 #include "daemon/foresight.h"
 
+#include <boost/asio/post.hpp>
 #include <cmath>
+#include <utility>
 
+#include "base/task_group.h"
 #include "tests/unit/daemon/foresight_world.h"
 
 using namespace virtseer;
@@ -89,7 +92,7 @@ TEST_CASE("a rising load is foreseen: the plan names VM and host before it hurts
   SECTION("and how long it still takes is told well") {
     world.live(kContended - 80 - world.now);
     world.live(kContended - 20 - world.now, [&] {
-      const auto& outlook = world.foresight->plan()->hosts.front().contention;
+      const auto outlook = world.foresight->plan()->hosts.front().contention;
       REQUIRE(outlook.until);
       const double told = static_cast<double>(outlook.until->count()) / 1000;
       const double truth = kContended - world.now;
@@ -216,6 +219,46 @@ TEST_CASE("without what was kept, the history in the store teaches as well") {
   CHECK(forecasts[0].forecast.level.calibration == Calibration::own);
 }
 
+TEST_CASE("what was kept is not written over before it was read") {
+  World world;
+  world.store->settings().put("predict/state", "of an earlier life");
+  world.begin();
+  world.run(world.foresight->save());
+  CHECK(world.store->settings().get("predict/state") == "of an earlier life");
+}
+
+TEST_CASE("a VM that was away goes on with what was known of it") {
+  World world;
+  world.addVm(1, "wanderer", steady(1));
+  world.begin();
+  world.live(200);
+  const auto away = std::exchange(world.guests, {});
+  world.live(3);
+  world.guests = away;
+  world.live(2);
+  CHECK(world.foresight->counts().dropped == 0);
+  const auto forecasts = world.foresight->forecast(world.guests[0].vm)->forecasts;
+  REQUIRE(forecasts.size() == 2);
+  CHECK(forecasts[0].record.scored > 100);
+}
+
+TEST_CASE("a round that is given up ends quietly") {
+  World world;
+  world.addVm(1, "steady", steady(1));
+  world.begin();
+  world.live(5);
+  TaskGroup tasks(world.loop.get_executor(), [](const std::string&, const std::string&) {
+    FAIL("a cancelled coroutine must not count as failed");
+  });
+  tasks.spawn("foresight", world.foresight->run());
+  asio::post(world.loop, [&] { tasks.cancel(); });
+  world.run(tasks.join());
+  CHECK(tasks.size() == 0);
+  world.run(world.foresight->save());
+  CHECK(world.store->settings().get("predict/state"));
+  CHECK(world.count("forecast.lost") == 0);
+}
+
 TEST_CASE("state that cannot be read is told and learnt anew") {
   World world;
   world.addVm(1, "steady", steady(1));
@@ -223,6 +266,7 @@ TEST_CASE("state that cannot be read is told and learnt anew") {
   world.begin();
   world.live(30);
   CHECK(world.count("forecast.lost") == 1);
+  CHECK(world.store->settings().get("predict/set-aside") == "nonsense");
   CHECK_FALSE(world.foresight->forecast(world.guests[0].vm)->forecasts.empty());
 }
 
