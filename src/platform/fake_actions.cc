@@ -173,11 +173,9 @@ void FakeActions::finishMove(const Uuid& vm, MigrateEnd end_values) {
   auto& entry = vms_.at(vm);
   entry.presence.state = State::off;
   entry.presence.reason = "migrated";
+  // libvirt tells of the end, but not that the definition is gone.
+  if (moves_.at(vm)->order.persistent) entry.presence.defined = false;
   tell(vm, "stopped", "migrated");
-  if (moves_.at(vm)->order.persistent && std::exchange(entry.presence.defined, false)) {
-    entry.presence.state = State::absent;
-    tell(vm, "undefined", "removed");
-  }
   if (!entry.presence.defined) vms_.erase(vm);
   end(vm, end_values);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 #include <optional>
 #include <span>
@@ -28,6 +29,14 @@ class JobValues {
 
   std::span<virTypedParameter> values() const {
     return {values_, static_cast<std::size_t>(count_)};
+  }
+
+  /// After a get() that failed: whether it did so since a migration into this active domain has not
+  /// ended. libvirt tells of a migration's progress at its source alone, and refuses elsewhere.
+  static bool refusedForIncoming() {
+    const virError* error = virGetLastError();
+    return error && (error->code == VIR_ERR_OPERATION_UNSUPPORTED ||
+                     error->code == VIR_ERR_OPERATION_INVALID);
   }
 
   int type = VIR_DOMAIN_JOB_NONE;

@@ -1,5 +1,3 @@
-#include <libvirt/virterror.h>
-
 #include <algorithm>
 #include <iterator>
 
@@ -34,9 +32,8 @@ std::string jobOf(virDomainPtr domain, const PlacementXml& xml) {
   }
   if (const auto job = JobValues::get(domain)) {
     if (job->type != VIR_DOMAIN_JOB_NONE) return words(jobWord(operationOf(job->values())));
-  } else if (const virError* error = virGetLastError();
-             error && error->code == VIR_ERR_OPERATION_INVALID) {
-    return virDomainIsActive(domain) == 1 ? "migration in" : "";
+  } else if (JobValues::refusedForIncoming()) {
+    return "migration in";
   }
   for (const auto& disk : xml.disks) {
     if (!disk.mirror.empty()) return "block " + disk.mirror + " of " + disk.target;

@@ -1,5 +1,3 @@
-#include <libvirt/virterror.h>
-
 #include <span>
 #include <string_view>
 
@@ -72,9 +70,9 @@ State stateOf(int state) {
 Job jobOf(virDomainPtr domain) {
   const auto job = JobValues::get(domain);
   if (!job) {
-    // libvirt tells of a migration at its source only; the destination answers so.
-    const virError* error = virGetLastError();
-    return error && error->code == VIR_ERR_OPERATION_INVALID ? Job::migration_in : Job::none;
+    if (JobValues::refusedForIncoming()) return Job::migration_in;
+    // A driver without jobs has none; a domain that cannot be asked is busy with something.
+    return lastErrorIsUnsupported() ? Job::none : Job::other;
   }
   if (job->type == VIR_DOMAIN_JOB_NONE) return Job::none;
   switch (operationOf(job->values())) {
