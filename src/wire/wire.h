@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -39,5 +40,9 @@ Result<CommitOrder> commitOrder(std::string_view body);
 Json json(const std::vector<PastMove>& moves);
 Result<std::vector<PastMove>> pastMoves(std::string_view body);
 Json json(const Check& check);
+
+/// One line of text. Labels and words were made UTF-8 when they became JSON; Code::invalid if a
+/// definition or a path, which nobody may change, is not UTF-8.
+Result<std::string> text(const Json& json);
 
 }  // namespace virtseer::wire
