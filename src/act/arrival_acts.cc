@@ -1,0 +1,158 @@
+#include "act/arrival_acts.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using State = Presence::State;
+using ArrivalPtr = std::shared_ptr<Arrival>;
+
+bool silence(const Error& error) {
+  return error.code == Code::unreachable || error.code == Code::timeout;
+}
+
+Operation released(Operation claim) {
+  claim.suspended = false;
+  claim.advice.clear();
+  return claim;
+}
+
+std::vector<std::string> adviceFor(const Operation& claim) {
+  return {
+      fmt::format("see that {} answers again: what its daemon says decides", fromOf(claim)),
+      fmt::format("if you are sure that {} is off: virsh resume {}", fromOf(claim), vmOf(claim))};
+}
+
+asio::awaitable<void> noteSuspended(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto& claim = arrival->operation;
+  auto words =
+      fmt::format("{}: {} is silent and may run {} again", kSuspended, fromOf(claim), vmOf(claim));
+  if (!co_await desk->step(arrival, OperationState::uncertain, std::move(words))) co_return;
+  arrival->grip = Grip::suspended;
+  arrival->running_since.reset();
+  desk->report(arrival->operation, Severity::error, "arrival.suspended",
+               fmt::format("{} was suspended: {} has been silent since it came from there, and may "
+                           "run it again",
+                           vmOf(arrival->operation), fromOf(arrival->operation)));
+}
+
+asio::awaitable<Result<void>> noteResumed(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto kept =
+      co_await desk->keep(arrival, stepped(released(arrival->operation), OperationState::migrating,
+                                           "it goes on here", desk->clock.wall()));
+  if (!kept) co_return kept;
+  arrival->grip = Grip::none;
+  desk->report(arrival->operation, Severity::info, "arrival.resumed",
+               fmt::format("{} goes on: {} has answered", vmOf(arrival->operation),
+                           fromOf(arrival->operation)));
+  co_return Result<void>{};
+}
+
+/// Nothing dormant may wake up; but the only definition there is stays.
+asio::awaitable<Result<std::string>> undefineHere(ArrivalDesk* desk, ArrivalPtr arrival,
+                                                  Presence source) {
+  const auto vm = arrival->operation.vm;
+  const auto here = co_await desk->here.presence(vm);
+  if (!here) co_return fail(here.error());
+  if (active(*here)) co_return fail(Code::busy, "it is here again");
+  if (!here->defined) co_return std::string();
+  if (!source.defined)
+    co_return fmt::format(
+        "its definition was left here, since {} has none: move it there, then "
+        "virsh undefine {}",
+        fromOf(arrival->operation), vmOf(arrival->operation));
+  const auto gone = co_await desk->here.undefine(vm);
+  if (gone) co_return std::string();
+  if (silence(gone.error())) co_return fail(gone.error());
+  co_return fmt::format("its definition is still here ({}): virsh undefine {}",
+                        printable(gone.error().message), vmOf(arrival->operation));
+}
+
+}  // namespace
+
+asio::awaitable<void> settleGrip(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
+  if (here.state == State::paused && arrival->grip == Grip::suspending)
+    co_await noteSuspended(desk, arrival);
+  if (here.state == State::running && arrival->grip == Grip::resuming)
+    std::ignore = co_await noteResumed(desk, arrival);
+}
+
+asio::awaitable<void> confirmHere(ArrivalDesk* desk, ArrivalPtr arrival, std::string why) {
+  auto next = released(arrival->operation);
+  next.confirmed = true;
+  next = stepped(std::move(next), OperationState::verifying, std::move(why), desk->clock.wall());
+  if (!co_await desk->keep(arrival, std::move(next))) co_return;
+  ++arrival->acts;
+  arrival->grip = Grip::none;
+  arrival->confirmed_since = desk->clock.mono();
+  arrival->source_running_since.reset();
+  const auto& claim = arrival->operation;
+  desk->report(claim, Severity::info, "arrival.confirmed",
+               fmt::format("{} is this host's: {}", vmOf(claim), claim.message));
+}
+
+asio::awaitable<void> suspendHere(ArrivalDesk* desk, ArrivalPtr arrival) {
+  auto next = stepped(arrival->operation, OperationState::uncertain,
+                      fmt::format("{}: neither the daemon nor libvirt of {} answers", kSuspending,
+                                  fromOf(arrival->operation)),
+                      desk->clock.wall());
+  next.suspended = true;
+  next.advice = adviceFor(next);
+  if (!co_await desk->keep(arrival, std::move(next))) co_return;
+  ++arrival->acts;
+  arrival->grip = Grip::suspending;
+  if (co_await desk->here.suspend(arrival->operation.vm)) co_await noteSuspended(desk, arrival);
+}
+
+asio::awaitable<Result<void>> resumeHere(ArrivalDesk* desk, ArrivalPtr arrival, std::string why) {
+  const auto kept = co_await desk->step(arrival, OperationState::uncertain,
+                                        fmt::format("{}: {}", kResuming, why));
+  if (!kept) co_return kept;
+  ++arrival->acts;
+  arrival->grip = Grip::resuming;
+  const auto done = co_await desk->here.resume(arrival->operation.vm);
+  if (!done) co_return done;
+  co_return co_await noteResumed(desk, arrival);
+}
+
+asio::awaitable<void> destroyHere(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
+  const auto why =
+      fmt::format("the copy here is to be ended: it runs at {}", fromOf(arrival->operation));
+  if (!co_await desk->step(arrival, OperationState::migrating, why)) co_return;
+  ++arrival->acts;
+  if (!co_await desk->here.destroy(arrival->operation.vm)) co_return;
+  desk->report(arrival->operation, Severity::error, "arrival.destroyed",
+               fmt::format("the copy of {} here was ended: it runs at {}", vmOf(arrival->operation),
+                           fromOf(arrival->operation)));
+  co_await endAtSource(desk, arrival, source);
+}
+
+asio::awaitable<void> endAtSource(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
+  const auto left = co_await undefineHere(desk, arrival, source.presence.value_or(Presence{}));
+  if (!left) co_return;
+  auto next = released(arrival->operation);
+  if (!left->empty()) next.advice = {*left};
+  next = closed(std::move(next), OperationState::failed,
+                fmt::format("{} runs at {}, and not here", vmOf(next), fromOf(next)),
+                desk->clock.wall());
+  if (!co_await desk->keep(arrival, std::move(next))) co_return;
+  ++arrival->acts;
+  arrival->grip = Grip::none;
+  desk->ledger.release(arrival->operation.id);
+  desk->report(arrival->operation, Severity::warning, "arrival.failed", arrival->operation.message);
+}
+
+asio::awaitable<void> stand(ArrivalDesk* desk, ArrivalPtr arrival, OperationState state,
+                            std::string words) {
+  const auto& claim = arrival->operation;
+  if (claim.state == state && claim.message == words) co_return;
+  std::ignore = co_await desk->step(arrival, state, std::move(words));
+}
+
+}  // namespace virtseer::act

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "act/arrival_desk.h"
+
+/// What is done to a copy here. Each act is written down before it is done, and its end after; the
+/// caller has the arrival's turn. A failure leaves things to the next look. The desk outlives them.
+namespace virtseer::act {
+
+/// Brings what is written down in line with what our own suspending and resuming turned out to be.
+boost::asio::awaitable<void> settleGrip(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                        Presence here);
+/// The VM is this host's from now on.
+boost::asio::awaitable<void> confirmHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                         std::string why);
+boost::asio::awaitable<void> suspendHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival);
+boost::asio::awaitable<Result<void>> resumeHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                                std::string why);
+/// Ends the copy here, since the source's runs.
+boost::asio::awaitable<void> destroyHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                         SourceWord source);
+/// It is not here, and runs at its source: what a move may have defined here goes, and the claim.
+boost::asio::awaitable<void> endAtSource(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                         SourceWord source);
+/// Shows how it stands, if that is news.
+boost::asio::awaitable<void> stand(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                   OperationState state, std::string words);
+
+}  // namespace virtseer::act

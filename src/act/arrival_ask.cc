@@ -1,0 +1,79 @@
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "act/arrival_desk.h"
+
+// How the watch asks and waits: every wait has an end.
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+
+namespace {
+
+bool silence(const Error& error) {
+  return error.code == Code::unreachable || error.code == Code::timeout;
+}
+
+asio::awaitable<void> span(Pause pause, Millis limit) {
+  try {
+    co_await pause(limit);
+  } catch (const boost::system::system_error&) {
+    co_return;
+  }
+}
+
+asio::awaitable<void> askDaemon(std::shared_ptr<Peer> peer, Uuid vm,
+                                std::shared_ptr<SourceWord> word) {
+  try {
+    const auto answer = co_await peer->vm(vm);
+    if (answer) word->presence = answer->presence;
+    if (answer || !silence(answer.error())) word->host_answers = true;
+  } catch (const boost::system::system_error&) {
+    co_return;
+  }
+}
+
+asio::awaitable<void> askPort(std::shared_ptr<Peer> peer, std::shared_ptr<SourceWord> word) {
+  try {
+    if (co_await peer->libvirtAnswers()) word->host_answers = true;
+  } catch (const boost::system::system_error&) {
+    co_return;
+  }
+}
+
+asio::awaitable<void> askBoth(std::shared_ptr<Peer> peer, Uuid vm,
+                              std::shared_ptr<SourceWord> word) {
+  co_await (askDaemon(peer, vm, word) && askPort(peer, word));
+}
+
+asio::awaitable<void> woken(std::shared_ptr<Arrival> arrival) {
+  boost::system::error_code ignored;
+  co_await arrival->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+}  // namespace
+
+asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Pause pause,
+                                      Millis limit, bool both) {
+  if (!peer) co_return SourceWord{};
+  // Shared, so that what one has heard counts though the other runs into the limit.
+  const auto word = std::make_shared<SourceWord>();
+  if (both) {
+    co_await (askBoth(peer, vm, word) || span(pause, limit));
+    co_return *word;
+  }
+  co_await (askDaemon(peer, vm, word) || span(pause, limit));
+  if (!word->host_answers) co_await (askPort(peer, word) || span(pause, limit));
+  co_return *word;
+}
+
+asio::awaitable<void> restUntil(Pause pause, Millis limit, std::shared_ptr<Arrival> arrival) {
+  if (!std::exchange(arrival->nudged, false)) co_await (span(pause, limit) || woken(arrival));
+  arrival->nudged = false;
+}
+
+}  // namespace virtseer::act

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "act/arrival_claim.h"
+#include "act/arrivals.h"
+#include "base/task_group.h"
+
+/// What the parts of Arrivals share.
+namespace virtseer::act {
+
+/// One who acts on an arrival at a time; the others wait or go. Loop thread.
+class Turn {
+ public:
+  explicit Turn(boost::asio::any_io_executor loop)
+      : freed_(std::move(loop), boost::asio::steady_timer::time_point::max()) {}
+
+  class Held {
+   public:
+    explicit Held(Turn& turn) : turn_(&turn) { turn.taken_ = true; }
+    Held(Held&& other) noexcept : turn_(std::exchange(other.turn_, nullptr)) {}
+    Held& operator=(Held&&) = delete;
+    ~Held() {
+      if (!turn_) return;
+      turn_->taken_ = false;
+      turn_->freed_.cancel();
+    }
+
+   private:
+    Turn* turn_;
+  };
+
+  std::optional<Held> tryTake();
+  boost::asio::awaitable<Held> take();
+
+ private:
+  bool taken_ = false;
+  boost::asio::steady_timer freed_;
+};
+
+/// A VM that comes, or came.
+struct Arrival {
+  using Mono = std::chrono::steady_clock::time_point;
+
+  Arrival(const boost::asio::any_io_executor& loop, Operation claim)
+      : operation(std::move(claim)),
+        grip(gripOf(operation)),
+        turn(loop),
+        wake(loop, boost::asio::steady_timer::time_point::max()) {}
+
+  Operation operation;  ///< as it is written down
+  Grip grip;
+  std::optional<Mono> running_since;  ///< here
+  std::optional<Mono> source_running_since;
+  std::optional<Mono> confirmed_since;
+  bool silent = false;     ///< the source's daemon did not answer the last question
+  std::uint64_t acts = 0;  ///< rises with each act, so that older facts are known as such
+  Turn turn;
+  boost::asio::steady_timer wake;
+  bool nudged = false;
+
+  bool over() const { return ended(operation.state); }
+};
+
+/// The claims, the ledger and what the daemon gave. Loop thread; outlives every watch.
+struct ArrivalDesk {
+  ArrivalDesk(boost::asio::any_io_executor executor, const Clock& the_clock,
+              platform::Actions& actions, Peers& the_peers, Journal& the_journal,
+              ArrivalContext the_context, decide::LedgerRules the_rules);
+
+  /// The arrival of this VM that has not ended.
+  std::shared_ptr<Arrival> of(const Uuid& vm) const;
+  std::shared_ptr<Arrival> find(const std::string& id) const;
+  /// The source's daemon; null: none of the peers is it.
+  std::shared_ptr<Peer> source(const Uuid& host, const std::string& name) const;
+
+  /// Writes the claim down; only then it is what holds.
+  boost::asio::awaitable<Result<void>> keep(std::shared_ptr<Arrival> arrival, Operation next);
+  boost::asio::awaitable<Result<void>> step(std::shared_ptr<Arrival> arrival, OperationState state,
+                                            std::string note);
+  /// Ends it and gives its room back.
+  boost::asio::awaitable<Result<void>> close(std::shared_ptr<Arrival> arrival, OperationState state,
+                                             std::string message);
+  /// Holds the room of a VM that is on its way until it is counted among those that are here.
+  void holdRoom(const Operation& claim);
+  bool holdsRoom(const std::string& operation);
+  void report(const Operation& claim, Severity severity, std::string kind, std::string message);
+  void spawnWatch(std::shared_ptr<Arrival> arrival);
+
+  boost::asio::any_io_executor loop;
+  const Clock& clock;
+  platform::Actions& here;
+  Peers& peers;
+  Journal& journal;
+  ArrivalContext context;
+  decide::LedgerRules rules;
+  decide::Ledger ledger;
+  std::map<std::string, std::shared_ptr<Arrival>> arrivals;
+  bool stopping = false;
+  TaskGroup tasks;
+
+ private:
+  void trim();
+};
+
+/// It has vCPUs or memory here.
+bool active(const Presence& presence);
+/// Names for sentences, printable and bounded.
+std::string vmOf(const Operation& claim);
+std::string fromOf(const Operation& claim);
+
+/// Watches over the arrival until it ends. The desk outlives it.
+boost::asio::awaitable<void> watchArrival(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival);
+/// One look at both sides, and what follows from it.
+boost::asio::awaitable<void> lookAfter(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival);
+
+/// The condition looks and, unless it is a dry run, the claim: see Arrivals::reserve().
+boost::asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrder order);
+
+/// What the source's host said just now.
+struct SourceWord {
+  std::optional<Presence> presence;  ///< its daemon's word
+  bool host_answers = false;         ///< something there answered
+};
+/// Asks the source's daemon, and where it is silent the port of its libvirt; both at once if
+/// `both`. Each has `limit`.
+boost::asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Pause pause,
+                                             Millis limit, bool both);
+/// Waits for this long, or until the timer is cancelled.
+boost::asio::awaitable<void> restUntil(Pause pause, Millis span, std::shared_ptr<Arrival> arrival);
+
+}  // namespace virtseer::act

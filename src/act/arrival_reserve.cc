@@ -1,0 +1,173 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "act/arrival_desk.h"
+#include "base/text.h"
+#include "decide/words.h"
+
+// The destination's pre-flight and the claim.
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using ArrivalPtr = std::shared_ptr<Arrival>;
+
+constexpr std::size_t kMostChecks = 64;
+
+bool allHold(const std::vector<Check>& checks) {
+  return std::ranges::all_of(checks, &Check::held);
+}
+
+Check sourceCheck(const ArrivalDesk& desk, const ReserveOrder& order) {
+  const auto from = decide::label(order.from_name.empty() ? order.from.text() : order.from_name);
+  if (desk.source(order.from, order.from_name))
+    return {"source", true, fmt::format("the daemon of {} is among this daemon's peers", from)};
+  return {"source", false,
+          fmt::format("the daemon of {} is not among this daemon's peers, so it could not be asked "
+                      "where the VM runs: add [[peers]] here",
+                      from)};
+}
+
+/// True if this daemon sent the VM to the host that now sends it back.
+bool sentThere(const ArrivalDesk& desk, const ReserveOrder& order) {
+  if (order.return_of.empty()) return false;
+  const auto sent = desk.context.sent(order.return_of);
+  return sent && sent->kind == OperationKind::migration && sent->vm == order.vm &&
+         sent->to == order.from;
+}
+
+/// The VM's own name and UUID may stand here only as the definition that it left behind.
+void judgeIdentity(const ArrivalDesk& desk, const ReserveOrder& order, const Presence& here,
+                   std::vector<Check>& checks) {
+  const auto found = std::ranges::find(checks, "identity", &Check::name);
+  if (active(here)) {
+    Check taken{
+        "identity", false,
+        fmt::format("{} is here already: {}", decide::label(order.vm_name), name(here.state))};
+    if (found == checks.end())
+      checks.push_back(std::move(taken));
+    else
+      *found = std::move(taken);
+    return;
+  }
+  if (found == checks.end() || found->held) return;
+  if (here.state == Presence::State::off && sentThere(desk, order))
+    *found = {"identity", true, "it comes back to the definition that it left here"};
+}
+
+asio::awaitable<std::vector<Check>> look(ArrivalDesk* desk, ReserveOrder order) {
+  std::vector<Check> checks{sourceCheck(*desk, order)};
+  const auto here = co_await desk->here.presence(order.vm);
+  const auto admitted = here ? co_await desk->here.admits(order.live_xml, order.copy_storage)
+                             : Result<std::vector<Check>>(fail(here.error()));
+  if (!admitted) {
+    checks.push_back(
+        {"libvirt", false, "libvirt at the destination: " + printable(admitted.error().message)});
+    co_return checks;
+  }
+  checks.push_back({"libvirt", true, "libvirt at the destination answers"});
+  checks.insert(
+      checks.end(), admitted->begin(),
+      admitted->begin() + static_cast<std::ptrdiff_t>(std::min(admitted->size(), kMostChecks)));
+  judgeIdentity(*desk, order, *here, checks);
+  co_return checks;
+}
+
+/// Whether there would be room, and nothing held.
+void lookAtRoom(const ArrivalDesk& desk, const ReserveOrder& order, std::vector<Check>& checks) {
+  auto room = desk.context.room();
+  if (room.maintenance || room.draining)
+    checks.push_back(
+        {"maintenance", false,
+         room.maintenance ? "the host is in maintenance" : "the daemon of the host is stopping"});
+  room.maintenance = room.draining = false;
+  const auto other = desk.of(order.vm);
+  if (other && other->operation.id != order.operation) {
+    checks.push_back(
+        {"room", false,
+         fmt::format("operation {} brings it here already", printable(other->operation.id))});
+    return;
+  }
+  auto ledger = desk.ledger;
+  const auto held = ledger.request(
+      room, {order.operation, order.vm, order.vm_name, order.cpus, order.memory_bytes},
+      desk.clock.wall());
+  checks.push_back(
+      {"room", held.has_value(), held ? "there is room for it" : printable(held.error().message)});
+}
+
+/// An operation that asks once more gets what it has.
+asio::awaitable<Result<ReserveAnswer>> again(ArrivalDesk* desk, ArrivalPtr arrival,
+                                             ReserveOrder order) {
+  const auto& claim = arrival->operation;
+  if (!sameClaim(claim, order))
+    co_return fail(Code::invalid, fmt::format("operation {} has already reserved something else",
+                                              printable(order.operation)));
+  if (arrival->over())
+    co_return fail(Code::refused, fmt::format("operation {} has ended here: {}",
+                                              printable(order.operation), claim.message));
+  auto reservation = reservationOf(claim, desk->clock.wall() + desk->rules.lifetime);
+  if (claim.state == OperationState::reserved) {
+    auto held = desk->ledger.request(desk->context.room(), roomFor(claim), desk->clock.wall());
+    if (!held) co_return fail(held.error());
+    reservation = *held;
+  }
+  // The first answer may have been lost before the claim was on the disk.
+  if (const auto kept = co_await desk->journal.write(arrival->operation); !kept)
+    co_return fail(kept.error());
+  if (desk->find(order.operation) != arrival || arrival->over())
+    co_return fail(Code::refused, fmt::format("operation {} has ended here meanwhile",
+                                              printable(order.operation)));
+  co_return ReserveAnswer{{{"claim", true, "this operation holds its room already"}}, reservation};
+}
+
+asio::awaitable<Result<ReserveAnswer>> claimRoom(ArrivalDesk* desk, ReserveOrder order,
+                                                 std::vector<Check> checks) {
+  const auto now = desk->clock.wall();
+  if (const auto other = desk->of(order.vm))
+    co_return fail(Code::refused,
+                   fmt::format("operation {} brings {} here already",
+                               printable(other->operation.id), decide::label(order.vm_name)));
+  auto claim = claimOf(order, desk->context.self(), now);
+  auto held = desk->ledger.request(desk->context.room(), roomFor(claim), now);
+  if (!held) co_return fail(held.error());
+  const auto arrival = std::make_shared<Arrival>(desk->loop, std::move(claim));
+  desk->arrivals[order.operation] = arrival;
+  if (const auto kept = co_await desk->journal.write(arrival->operation); !kept) {
+    desk->ledger.release(order.operation);
+    desk->arrivals.erase(order.operation);
+    co_return fail(kept.error());
+  }
+  desk->spawnWatch(arrival);
+  desk->report(
+      arrival->operation, Severity::info, "arrival.expected",
+      fmt::format("{} is to come from {}", vmOf(arrival->operation), fromOf(arrival->operation)));
+  co_return ReserveAnswer{std::move(checks), *held};
+}
+
+}  // namespace
+
+asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrder order) {
+  if (const auto fine = wellFormed(order, desk->context.self().uuid, desk->rules); !fine)
+    co_return fail(fine.error());
+  if (!order.dry_run)
+    if (const auto known = desk->find(order.operation))
+      co_return co_await again(desk, known, std::move(order));
+  auto checks = co_await look(desk, order);
+  if (order.dry_run) {
+    lookAtRoom(*desk, order, checks);
+    co_return ReserveAnswer{std::move(checks), std::nullopt};
+  }
+  if (!allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
+  if (desk->stopping) co_return fail(Code::refused, "the daemon of the host is stopping");
+  // The same operation may have asked twice while the first question was being looked at.
+  if (const auto known = desk->find(order.operation))
+    co_return co_await again(desk, known, std::move(order));
+  co_return co_await claimRoom(desk, std::move(order), std::move(checks));
+}
+
+}  // namespace virtseer::act

@@ -1,0 +1,283 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "act/arrival_acts.h"
+#include "base/log.h"
+#include "base/text.h"
+
+// The watch over one arrival: what is asked, and what follows from the answers.
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using State = Presence::State;
+using ArrivalPtr = std::shared_ptr<Arrival>;
+
+constexpr Millis kPoll{500};
+constexpr Millis kSlowPoll{2'000};
+/// Of one question to the source.
+constexpr Millis kAnswer{3'000};
+/// A source that has not said in this time that the VM is the destination's will not say it.
+constexpr Millis kLastWord{3'600'000};
+
+Millis since(const ArrivalDesk& desk, const std::optional<Arrival::Mono>& from) {
+  if (!from) return Millis(0);
+  return std::chrono::duration_cast<Millis>(desk.clock.mono() - *from);
+}
+
+/// What is left until a copy that runs here may be suspended; nothing if that is not near.
+std::optional<Millis> untilUnheard(const ArrivalDesk& desk, const Arrival& arrival) {
+  if (!arrival.running_since || arrival.operation.confirmed) return std::nullopt;
+  const auto left = kUnheard - since(desk, arrival.running_since);
+  return left > Millis(0) ? std::optional(left) : std::nullopt;
+}
+
+bool needsSource(const Arrival& arrival, const Presence& here) {
+  if (arrival.operation.state == OperationState::reserved) return false;
+  if (here.state == State::incoming) return false;
+  return here.state != State::paused || here.job == Presence::Job::none;
+}
+
+asio::awaitable<SourceWord> ask(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto& claim = arrival->operation;
+  const auto left = untilUnheard(*desk, *arrival).value_or(kAnswer);
+  const auto limit = std::clamp(left, kPoll, kAnswer);
+  const auto word = co_await askSource(desk->source(claim.from, claim.from_name), claim.vm,
+                                       desk->context.pause, limit, arrival->silent);
+  arrival->silent = !word.presence;
+  co_return word;
+}
+
+/// Keeps the times since when each side runs.
+void noteTimes(const ArrivalDesk& desk, Arrival& arrival, const Presence& here,
+               const SourceWord& source) {
+  const auto now = desk.clock.mono();
+  if (here.state != State::running)
+    arrival.running_since.reset();
+  else if (!arrival.running_since)
+    arrival.running_since = now;
+  const bool runs_there = source.presence && source.presence->state == State::running &&
+                          source.presence->job != Presence::Job::migration_out;
+  if (!runs_there)
+    arrival.source_running_since.reset();
+  else if (!arrival.source_running_since)
+    arrival.source_running_since = now;
+}
+
+/// Nothing of it was here until now.
+asio::awaitable<void> expect(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
+  if (active(here)) {
+    std::ignore = co_await desk->step(arrival, OperationState::migrating,
+                                      fmt::format("it comes from {}", fromOf(arrival->operation)));
+    arrival->nudged = true;
+    co_return;
+  }
+  if (desk->holdsRoom(arrival->operation.id)) co_return;
+  const auto closed =
+      co_await desk->close(arrival, OperationState::failed,
+                           fmt::format("{} never came: {} did not renew its reservation",
+                                       vmOf(arrival->operation), fromOf(arrival->operation)));
+  if (closed)
+    desk->report(arrival->operation, Severity::warning, "arrival.failed",
+                 arrival->operation.message);
+}
+
+/// It was here and is not any more, before its source was proven off.
+asio::awaitable<void> wentAway(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                               SourceWord source) {
+  const auto from = fromOf(arrival->operation);
+  if (!source.presence) {
+    co_await stand(desk, arrival, OperationState::uncertain,
+                   fmt::format("it is not here any more, and {} is silent", from));
+    co_return;
+  }
+  const auto& there = *source.presence;
+  if (there.state == State::running) {
+    if (since(*desk, arrival->source_running_since) >= kSourceRuns)
+      co_await endAtSource(desk, arrival, source);
+    co_return;
+  }
+  if (active(there)) {
+    co_await stand(desk, arrival, OperationState::migrating,
+                   fmt::format("it is not here any more; at {} it is {}", from, name(there.state)));
+    co_return;
+  }
+  if (here.state == State::off) {
+    co_await confirmHere(
+        desk, arrival,
+        fmt::format("it came and ended here ({}), and is off at {}", printable(here.reason), from));
+    co_return;
+  }
+  co_await stand(desk, arrival, OperationState::uncertain,
+                 fmt::format("it is neither here nor at {}", from));
+}
+
+/// It runs or stands still here, and nothing is to be done.
+asio::awaitable<void> waitOn(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                             SourceWord source) {
+  const auto from = fromOf(arrival->operation);
+  if (!source.presence) {
+    const bool long_silent =
+        here.state == State::running && since(*desk, arrival->running_since) >= kUnheard;
+    if (long_silent)
+      co_await stand(desk, arrival, OperationState::uncertain,
+                     fmt::format("it runs here; the daemon of {} is silent, though something there "
+                                 "answers",
+                                 from));
+    co_return;
+  }
+  if (here.state == State::running && arrival->grip == Grip::suspending) {
+    // Suspending it never took effect, and there is no need of it any more.
+    auto next = arrival->operation;
+    next.suspended = false;
+    next.advice.clear();
+    if (co_await desk->keep(arrival, std::move(next))) arrival->grip = Grip::none;
+  }
+  if (arrival->operation.state == OperationState::uncertain && arrival->grip == Grip::none)
+    co_await stand(desk, arrival, OperationState::migrating, from + " answers again");
+}
+
+std::string whyConfirmed(const Arrival& arrival, const SourceWord& source) {
+  if (arrival.grip == Grip::suspended && !source.presence)
+    return fmt::format("somebody resumed it here, which is taken for the word that {} is off",
+                       fromOf(arrival.operation));
+  return fmt::format("it is off at {}", fromOf(arrival.operation));
+}
+
+asio::awaitable<void> judged(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                             SourceWord source) {
+  const bool ours =
+      here.state == State::running ? arrival->grip == Grip::suspended : arrival->grip != Grip::none;
+  const ArrivalView view{.here = here,
+                         .at_source = source.presence,
+                         .source_host_answers = source.host_answers,
+                         .suspended = ours,
+                         .confirmed = arrival->operation.confirmed,
+                         .running_for = since(*desk, arrival->running_since),
+                         .source_running_for = since(*desk, arrival->source_running_since)};
+  switch (judge(view)) {
+    case ArrivalAct::wait:
+      co_await waitOn(desk, arrival, here, source);
+      break;
+    case ArrivalAct::confirm:
+      co_await confirmHere(desk, arrival, whyConfirmed(*arrival, source));
+      break;
+    case ArrivalAct::suspend:
+      co_await suspendHere(desk, arrival);
+      break;
+    case ArrivalAct::resume:
+      std::ignore = co_await resumeHere(
+          desk, arrival,
+          fmt::format("at {} it is {}", fromOf(arrival->operation), name(source.presence->state)));
+      arrival->nudged = true;
+      break;
+    case ArrivalAct::destroy:
+      co_await destroyHere(desk, arrival, source);
+      break;
+    case ArrivalAct::gone:
+      co_await wentAway(desk, arrival, here, source);
+      break;
+  }
+}
+
+/// Both copies run though this one was confirmed: whichever is ended, data may be lost.
+asio::awaitable<void> conflict(ArrivalDesk* desk, ArrivalPtr arrival) {
+  auto next = arrival->operation;
+  next.advice = {fmt::format("end one of the two at once: virsh destroy {}", vmOf(next)),
+                 "then check its disks: both have written"};
+  next = closed(std::move(next), OperationState::needs_person,
+                fmt::format("it runs here and at {}", fromOf(next)), desk->clock.wall());
+  if (!co_await desk->keep(arrival, std::move(next))) co_return;
+  desk->ledger.release(arrival->operation.id);
+  desk->report(
+      arrival->operation, Severity::error, "arrival.conflict",
+      fmt::format("{} runs here and at {}", vmOf(arrival->operation), fromOf(arrival->operation)));
+}
+
+/// The source never said that it is done: what it would have told is not known.
+asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs) {
+  auto next = arrival->operation;
+  next.advice = {
+      runs ? fmt::format("if it is to start with this host: virsh autostart {}", vmOf(next))
+           : fmt::format("start it if it is to run: virsh start {}", vmOf(next))};
+  next = closed(std::move(next), runs ? OperationState::done : OperationState::needs_person,
+                fmt::format("it {} here, and {} never said that the move is complete",
+                            runs ? "runs" : "is off", fromOf(next)),
+                desk->clock.wall());
+  if (!co_await desk->keep(arrival, std::move(next))) co_return;
+  desk->ledger.release(arrival->operation.id);
+  desk->report(arrival->operation, Severity::warning, "arrival.done", arrival->operation.message);
+}
+
+/// The source was proven off; its daemon watches how the VM does.
+asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                                 SourceWord source) {
+  if (!arrival->confirmed_since) arrival->confirmed_since = desk->clock.mono();
+  if (since(*desk, arrival->source_running_since) >= kSourceRuns) {
+    if (here.state == State::running) co_await conflict(desk, arrival);
+    if (!active(here))
+      std::ignore = co_await desk->close(
+          arrival, OperationState::returned,
+          fmt::format("{} runs at {} again", vmOf(arrival->operation), fromOf(arrival->operation)));
+    co_return;
+  }
+  if (since(*desk, arrival->confirmed_since) >= kLastWord)
+    co_await unspoken(desk, arrival, active(here));
+}
+
+Millis nextLook(const ArrivalDesk& desk, const Arrival& arrival) {
+  if (arrival.operation.state == OperationState::reserved || arrival.operation.confirmed)
+    return kSlowPoll;
+  return std::min(kPoll, untilUnheard(desk, arrival).value_or(kPoll));
+}
+
+}  // namespace
+
+asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto acts = arrival->acts;
+  const auto here = co_await desk->here.presence(arrival->operation.vm);
+  if (!here) co_return;
+  SourceWord source;
+  if (here->state == State::running && !arrival->running_since)
+    arrival->running_since = desk->clock.mono();
+  if (needsSource(*arrival, *here)) source = co_await ask(desk, arrival);
+  // Whoever acts meanwhile makes these facts old.
+  const auto turn = arrival->turn.tryTake();
+  if (!turn || arrival->acts != acts || arrival->over()) co_return;
+  if (arrival->operation.state == OperationState::reserved) {
+    co_await expect(desk, arrival, *here);
+    co_return;
+  }
+  noteTimes(*desk, *arrival, *here, source);
+  if (active(*here)) desk->holdRoom(arrival->operation);
+  if (arrival->operation.confirmed) {
+    co_await afterwards(desk, arrival, *here, source);
+    co_return;
+  }
+  if (here->state == State::running && arrival->grip == Grip::none &&
+      arrival->operation.state == OperationState::migrating)
+    co_await stand(desk, arrival, OperationState::migrating, std::string(kRunsHere));
+  co_await settleGrip(desk, arrival, *here);
+  co_await judged(desk, arrival, *here, source);
+}
+
+asio::awaitable<void> watchArrival(ArrivalDesk* desk, ArrivalPtr arrival) {
+  while (!arrival->over() && !desk->stopping) {
+    try {
+      co_await lookAfter(desk, arrival);
+    } catch (const std::exception& error) {
+      // A copy that nobody watches is the worst: the next look may do better.
+      if (desk->stopping) throw;
+      log(Level::error, "arrival " + arrival->operation.id + ": " + error.what());
+    }
+    if (arrival->over() || desk->stopping) co_return;
+    co_await restUntil(desk->context.pause, nextLook(*desk, *arrival), arrival);
+  }
+}
+
+}  // namespace virtseer::act

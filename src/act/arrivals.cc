@@ -1,0 +1,261 @@
+#include "act/arrivals.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "act/arrival_acts.h"
+#include "act/arrival_desk.h"
+#include "base/text.h"
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using ArrivalPtr = std::shared_ptr<Arrival>;
+
+constexpr std::size_t kMostTakenUp = 1'000;
+
+std::unexpected<Error> unknown(const std::string& operation) {
+  return fail(Code::not_found,
+              fmt::format("no operation {} brings a VM here", printable(operation)));
+}
+
+std::unexpected<Error> isOver(const Arrival& arrival) {
+  return fail(Code::refused, fmt::format("the arrival has ended: {}", arrival.operation.message));
+}
+
+/// A claim of an earlier life, with what its steps tell of the times.
+ArrivalPtr takenUp(const ArrivalDesk& desk, Operation claim) {
+  auto arrival = std::make_shared<Arrival>(desk.loop, std::move(claim));
+  const auto& steps = arrival->operation.steps;
+  if (!arrival->over() && !steps.empty() && steps.back().note == kRunsHere) {
+    const auto ran = std::clamp(desk.clock.wall() - steps.back().at, Millis(0), kUnheard);
+    arrival->running_since = desk.clock.mono() - ran;
+  }
+  return arrival;
+}
+
+/// What was suspended by us goes on before anything else is done on the source's word.
+asio::awaitable<Result<void>> goOn(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
+  if (here.state == Presence::State::paused && arrival->grip != Grip::none)
+    co_return co_await resumeHere(
+        desk, arrival,
+        fmt::format("the daemon of {} has handed it over", fromOf(arrival->operation)));
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, CommitOrder order) {
+  const auto here = co_await desk->here.presence(arrival->operation.vm);
+  if (!here) co_return fail(here.error());
+  const bool never_came = arrival->operation.state == OperationState::reserved && !active(*here);
+  if (here->state == Presence::State::absent || never_came)
+    co_return fail(Code::refused, fmt::format("{} is not here", vmOf(arrival->operation)));
+  if (const auto done = co_await goOn(desk, arrival, *here); !done) co_return done;
+  auto next = arrival->operation;
+  const bool news = !next.confirmed;
+  next.confirmed = true;
+  next.suspended = false;
+  next.advice.clear();
+  next =
+      stepped(std::move(next), OperationState::committing,
+              fmt::format("the daemon of {} has handed it over", fromOf(next)), desk->clock.wall());
+  if (const auto kept = co_await desk->keep(arrival, std::move(next)); !kept) co_return kept;
+  ++arrival->acts;
+  arrival->grip = Grip::none;
+  if (news)
+    desk->report(arrival->operation, Severity::info, "arrival.confirmed",
+                 arrival->operation.message);
+  if (here->defined) {
+    const auto set = co_await desk->here.setAutostart(arrival->operation.vm, order.autostart);
+    if (!set) co_return set;
+  }
+  desk->context.adopt(arrival->operation.vm, std::move(order.moves));
+  const auto ended = co_await desk->close(
+      arrival, OperationState::done,
+      fmt::format("{} came from {}", vmOf(arrival->operation), fromOf(arrival->operation)));
+  if (!ended) co_return ended;
+  desk->report(arrival->operation, Severity::info, "arrival.done", arrival->operation.message);
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> startOnce(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto& claim = arrival->operation;
+  const auto here = co_await desk->here.presence(claim.vm);
+  if (!here) co_return fail(here.error());
+  if (!claim.confirmed)
+    co_return fail(Code::refused,
+                   fmt::format("{} is not proven off at {}", vmOf(claim), fromOf(claim)));
+  // The answer to an earlier question may have been lost.
+  if (claim.record.restarted && here->state == Presence::State::running) co_return Result<void>{};
+  if (claim.record.restarted)
+    co_return fail(Code::refused, fmt::format("{} was started here once already", vmOf(claim)));
+  if (here->state != Presence::State::off || !here->crashed)
+    co_return fail(Code::refused, fmt::format("{} has not died here: it is {} ({})", vmOf(claim),
+                                              name(here->state), printable(here->reason)));
+  auto next = stepped(claim, OperationState::verifying, "it died here and is started once more",
+                      desk->clock.wall());
+  next.record.restarted = true;
+  if (const auto kept = co_await desk->keep(arrival, std::move(next)); !kept) co_return kept;
+  ++arrival->acts;
+  const auto started = co_await desk->here.start(arrival->operation.vm, "");
+  if (started)
+    desk->report(
+        arrival->operation, Severity::warning, "arrival.revived",
+        fmt::format("{} died after its move and was started once more", vmOf(arrival->operation)));
+  co_return started;
+}
+
+}  // namespace
+
+struct Arrivals::Impl : ArrivalDesk {
+  using ArrivalDesk::ArrivalDesk;
+};
+
+Arrivals::Arrivals(asio::any_io_executor loop, const Clock& clock, platform::Actions& here,
+                   Peers& peers, Journal& journal, ArrivalContext context,
+                   decide::LedgerRules rules)
+    : impl_(std::make_unique<Impl>(loop, clock, here, peers, journal, std::move(context), rules)) {}
+
+Arrivals::~Arrivals() = default;
+
+void Arrivals::recover() {
+  std::vector<Reservation> kept;
+  std::size_t taken = 0;
+  for (auto& claim : impl_->journal.all()) {
+    if (claim.kind != OperationKind::arrival || impl_->arrivals.contains(claim.id)) continue;
+    // An arrival that has not ended is taken up whatever the bound.
+    if (ended(claim.state) && ++taken > kMostTakenUp) continue;
+    const auto arrival = takenUp(*impl_, std::move(claim));
+    impl_->arrivals[arrival->operation.id] = arrival;
+    if (arrival->over()) continue;
+    if (!arrival->operation.confirmed)
+      kept.push_back(
+          reservationOf(arrival->operation, impl_->clock.wall() + impl_->rules.lifetime));
+    impl_->spawnWatch(arrival);
+  }
+  for (auto& held : impl_->ledger.entries()) kept.push_back(std::move(held));
+  impl_->ledger = decide::Ledger(impl_->rules, std::move(kept));
+}
+
+asio::awaitable<Result<ReserveAnswer>> Arrivals::reserve(ReserveOrder order) {
+  return reserveHere(impl_.get(), std::move(order));
+}
+
+Result<Reservation> Arrivals::renew(const std::string& operation) {
+  const auto arrival = impl_->find(operation);
+  if (!arrival || arrival->over()) return unknown(operation);
+  const auto now = impl_->clock.wall();
+  auto renewed = impl_->ledger.renew(operation, now);
+  if (renewed || arrival->operation.state == OperationState::reserved) return renewed;
+  return reservationOf(arrival->operation, now + impl_->rules.lifetime);
+}
+
+asio::awaitable<Result<void>> Arrivals::release(std::string operation) {
+  auto* desk = impl_.get();
+  const auto arrival = desk->find(operation);
+  if (!arrival) co_return Result<void>{};
+  const auto turn = co_await arrival->turn.take();
+  if (arrival->over()) co_return Result<void>{};
+  const auto& claim = arrival->operation;
+  const auto here = co_await desk->here.presence(claim.vm);
+  if (!here) co_return fail(here.error());
+  if (active(*here)) co_return Result<void>{};
+  ++arrival->acts;
+  const auto words =
+      claim.confirmed
+          ? fmt::format("{} left again, as {} says", vmOf(claim), fromOf(claim))
+          : fmt::format("{} did not come: {} gave its room back", vmOf(claim), fromOf(claim));
+  const auto ended = co_await desk->close(
+      arrival, claim.confirmed ? OperationState::returned : OperationState::failed, words);
+  arrival->wake.cancel();
+  co_return ended;
+}
+
+asio::awaitable<Result<void>> Arrivals::commit(std::string operation, CommitOrder order) {
+  auto* desk = impl_.get();
+  if (order.moves.size() > kMostMoves)
+    co_return fail(Code::invalid, fmt::format("moves: at most {}", kMostMoves));
+  const auto arrival = desk->find(operation);
+  if (!arrival) co_return unknown(operation);
+  const auto turn = co_await arrival->turn.take();
+  // A word that is said twice, since the first answer was lost, or that comes late.
+  const bool complete = arrival->operation.state == OperationState::done;
+  if (arrival->over() && !complete) co_return isOver(*arrival);
+  auto done = co_await takeOver(desk, arrival, std::move(order));
+  arrival->wake.cancel();
+  co_return done;
+}
+
+asio::awaitable<Result<void>> Arrivals::revive(std::string operation) {
+  auto* desk = impl_.get();
+  const auto arrival = desk->find(operation);
+  if (!arrival) co_return unknown(operation);
+  // The source may know sooner than the next look here that its copy is off.
+  if (!arrival->operation.confirmed) co_await lookAfter(desk, arrival);
+  const auto turn = co_await arrival->turn.take();
+  if (arrival->over()) co_return isOver(*arrival);
+  co_return co_await startOnce(desk, arrival);
+}
+
+void Arrivals::nudge(const Uuid& vm) {
+  const auto arrival = impl_->of(vm);
+  if (!arrival) return;
+  arrival->nudged = true;
+  arrival->wake.cancel();
+}
+
+std::vector<Operation> Arrivals::all() const {
+  std::vector<Operation> out;
+  for (const auto& [id, arrival] : impl_->arrivals) out.push_back(arrival->operation);
+  std::ranges::sort(out, std::ranges::greater{}, &Operation::created);
+  return out;
+}
+
+std::optional<Operation> Arrivals::find(const std::string& id) const {
+  const auto arrival = impl_->find(id);
+  if (!arrival) return std::nullopt;
+  return arrival->operation;
+}
+
+bool Arrivals::expects(const Uuid& vm) const {
+  return impl_->of(vm) != nullptr;
+}
+
+bool Arrivals::suspended(const Uuid& vm) const {
+  const auto arrival = impl_->of(vm);
+  return arrival && arrival->operation.suspended;
+}
+
+std::vector<Reservation> Arrivals::reservations() const {
+  const auto present = impl_->context.room().present;
+  const auto now = impl_->clock.wall();
+  auto out = impl_->ledger.entries();
+  std::erase_if(out, [&](const auto& held) {
+    return held.expires <= now || std::ranges::find(present, held.vm) != present.end();
+  });
+  return out;
+}
+
+std::vector<Flight> Arrivals::flights() const {
+  std::vector<Flight> out;
+  for (const auto& [id, arrival] : impl_->arrivals) {
+    const auto& claim = arrival->operation;
+    if (arrival->over() || claim.confirmed) continue;
+    out.push_back({claim.id, claim.vm, claim.from, claim.to});
+  }
+  return out;
+}
+
+void Arrivals::cancel() {
+  impl_->stopping = true;
+  impl_->tasks.cancel();
+}
+
+asio::awaitable<void> Arrivals::join() {
+  co_await impl_->tasks.join();
+}
+
+}  // namespace virtseer::act
