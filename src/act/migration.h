@@ -115,6 +115,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> commit();
   Task<Result<void>> handOver(MoveOutcome outcome);
   Task<void> deleteSetAside();
+  void adviseOnDisks();
   Task<void> bringBack();
   Task<void> askForReturn();
   Task<bool> followReturn(const Sides& sides);

@@ -115,10 +115,7 @@ asio::awaitable<void> Migration::failedWatch(std::string words) {
     co_return;
   }
   std::ignore = co_await handOver(MoveOutcome::failed);
-  if (!op_.record.set_aside.empty())
-    advise(
-        fmt::format("its former disks at {} were kept as *.moved-{}: remove them once it is well",
-                    fromName(), op_.id));
+  adviseOnDisks();
   advise(fmt::format("look after {} at {}, or bring it back from there: virtseer migrate {} {}",
                      vmName(), toName(), op_.vm.text(), fromName()));
   co_await finish(OperationState::needs_person,
@@ -140,9 +137,11 @@ asio::awaitable<Result<void>> Migration::handOver(MoveOutcome outcome) {
 }
 
 asio::awaitable<void> Migration::commit() {
-  for (;;) {
+  bool taken_over = false;
+  while (!taken_over) {
     const auto done = co_await handOver(MoveOutcome::done);
-    if (done) break;
+    taken_over = static_cast<bool>(done);
+    if (taken_over) break;
     op_.message = fmt::format("it runs at {}, which is to be told so: {}", toName(),
                               printable(done.error().message));
     if (!silence(done.error())) {
@@ -153,9 +152,18 @@ asio::awaitable<void> Migration::commit() {
     }
     co_await pause(kSlowPoll);
   }
-  co_await deleteSetAside();
+  if (taken_over)
+    co_await deleteSetAside();
+  else
+    adviseOnDisks();
   if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
   co_await finish(OperationState::done, fmt::format("{} runs at {}", vmName(), toName()));
+}
+
+void Migration::adviseOnDisks() {
+  if (op_.record.set_aside.empty()) return;
+  advise(fmt::format("its former disks at {} were kept as *.moved-{}: remove them once it is well",
+                     fromName(), op_.id));
 }
 
 asio::awaitable<void> Migration::deleteSetAside() {
@@ -228,10 +236,7 @@ asio::awaitable<bool> Migration::followReturn(const Sides& sides) {
       away.job == Presence::Job::none && (here.state == State::absent || here.state == State::off);
   if (!over || !away_alone) co_return false;
   std::ignore = co_await handOver(MoveOutcome::failed);
-  if (!op_.record.set_aside.empty())
-    advise(
-        fmt::format("its former disks at {} were kept as *.moved-{}: remove them once it is well",
-                    fromName(), op_.id));
+  adviseOnDisks();
   advise(fmt::format("look after {} at {}, where it is {}", vmName(), toName(), name(away.state)));
   co_await finish(OperationState::needs_person,
                   fmt::format("verification failed, and it did not come back from {}{}{}", toName(),

@@ -69,22 +69,60 @@ void Side::start() {
       std::make_unique<act::Operations>(time_.loop().get_executor(), time_.clock(), libvirt, peers,
                                         journal, std::move(context), rules);
   operations->recover();
+  if (both_halves) startArrivals();
+}
+
+void Side::startArrivals() {
+  act::ArrivalContext context;
+  context.self = [this] {
+    Host host;
+    host.uuid = uuid;
+    host.name = name;
+    return host;
+  };
+  context.room = [] {
+    HostRoom room;
+    room.cpus = 16;
+    room.memory_bytes = std::uint64_t{64} << 30;
+    return room;
+  };
+  context.adopt = [this](const Uuid&, std::vector<PastMove> adopted) { moves = adopted; };
+  context.sent = [this](const std::string& id) -> Result<Operation> {
+    const auto found = operations->find(id);
+    if (!found) return fail(Code::not_found, "no such operation");
+    return *found;
+  };
+  context.report = [this](Event event) { events.push_back(std::move(event)); };
+  context.pause = [this](Millis span) { return time_.pause(span); };
+  arrivals = std::make_unique<act::Arrivals>(time_.loop().get_executor(), time_.clock(), libvirt,
+                                             peers, journal, std::move(context));
+  libvirt.onChange(
+      [this](const Uuid& vm, const platform::FakeVm&, std::string_view, std::string_view) {
+        if (arrivals) arrivals->nudge(vm);
+      });
+  arrivals->recover();
 }
 
 void Side::kill() {
   if (!operations) return;
-  operations->cancel();
-  bool joined = false;
-  asio::co_spawn(time_.loop(), operations->join(), [&](std::exception_ptr) { joined = true; });
+  int joined = 0;
+  const auto join = [&](auto& half) {
+    half.cancel();
+    asio::co_spawn(time_.loop(), half.join(), [&](std::exception_ptr) { ++joined; });
+  };
+  join(*operations);
+  if (arrivals) join(*arrivals);
   time_.settle();
-  REQUIRE(joined);
+  REQUIRE(joined == (arrivals ? 2 : 1));
+  arrivals.reset();
   operations.reset();
 }
 
 RemoteVm Side::tell(Uuid vm) {
   RemoteVm out;
   if (const auto* found = libvirt.find(vm)) out.presence = found->presence;
-  out.presence.suspended = suspended && out.presence.state == Presence::State::paused;
+  out.presence.suspended = (arrivals ? arrivals->suspended(vm) : suspended) &&
+                           out.presence.state == Presence::State::paused;
   out.wellbeing = wellbeing;
   return out;
 }
@@ -92,6 +130,30 @@ RemoteVm Side::tell(Uuid vm) {
 void Side::know(Side& other) {
   libvirt.link(other.uri(), other.libvirt);
   peer = peers.add(other.name, other.uuid, other.uri());
+  auto* there = &other;
+  if (both_halves)
+    answerByArrivals(other);
+  else
+    answerByScript(other);
+  peer->on_vm = [there](Uuid vm) -> asio::awaitable<Result<RemoteVm>> {
+    co_return there->tell(vm);
+  };
+  peer->on_send_back = [there, to = name](std::string id) -> asio::awaitable<Result<Operation>> {
+    act::MigrationOrder order;
+    order.vm = kVm;
+    order.to = to;
+    order.origin = OperationOrigin::returning;
+    order.return_of = id;
+    return there->operations->migrate(std::move(order));
+  };
+  peer->on_operation = [there](std::string id) -> asio::awaitable<Result<Operation>> {
+    const auto found = there->operations->find(id);
+    if (!found) co_return fail(Code::not_found, "no such operation");
+    co_return *found;
+  };
+}
+
+void Side::answerByScript(Side& other) {
   auto* there = &other;
   peer->on_reserve = [there](ReserveOrder order) -> asio::awaitable<Result<ReserveAnswer>> {
     ReserveAnswer answer{there->checks, std::nullopt};
@@ -116,9 +178,6 @@ void Side::know(Side& other) {
     there->released.insert(id);
     co_return Result<void>{};
   };
-  peer->on_vm = [there](Uuid vm) -> asio::awaitable<Result<RemoteVm>> {
-    co_return there->tell(vm);
-  };
   peer->on_commit = [there](std::string id, CommitOrder order) -> Answered {
     there->committed.insert(id);
     if (there->libvirt.find(kVm)) there->libvirt.vm(kVm).definition.autostart = order.autostart;
@@ -127,18 +186,26 @@ void Side::know(Side& other) {
     co_return Result<void>{};
   };
   peer->on_revive = [there](std::string) -> Answered { return there->libvirt.start(kVm, ""); };
-  peer->on_send_back = [there, to = name](std::string id) -> asio::awaitable<Result<Operation>> {
-    act::MigrationOrder order;
-    order.vm = kVm;
-    order.to = to;
-    order.origin = OperationOrigin::returning;
-    order.return_of = id;
-    return there->operations->migrate(std::move(order));
+}
+
+void Side::answerByArrivals(Side& other) {
+  auto* there = &other;
+  peer->on_reserve = [there](ReserveOrder order) -> asio::awaitable<Result<ReserveAnswer>> {
+    return there->arrivals->reserve(std::move(order));
   };
-  peer->on_operation = [there](std::string id) -> asio::awaitable<Result<Operation>> {
-    const auto found = there->operations->find(id);
-    if (!found) co_return fail(Code::not_found, "no such operation");
-    co_return *found;
+  peer->on_renew = [there](std::string id) -> asio::awaitable<Result<Reservation>> {
+    co_return there->arrivals->renew(id);
+  };
+  peer->on_release = [there](std::string id) -> Answered {
+    there->released.insert(id);
+    return there->arrivals->release(std::move(id));
+  };
+  peer->on_commit = [there](std::string id, CommitOrder order) -> Answered {
+    there->committed.insert(id);
+    return there->arrivals->commit(std::move(id), std::move(order));
+  };
+  peer->on_revive = [there](std::string id) -> Answered {
+    return there->arrivals->revive(std::move(id));
   };
 }
 
@@ -156,12 +223,13 @@ std::size_t Side::count(const std::string& kind) const {
   return static_cast<std::size_t>(std::ranges::count(events, kind, &Event::kind));
 }
 
-World::World()
+World::World(bool both_halves)
     : a(time, "a", *Uuid::parse("00000000-0000-0000-0000-00000000000a")),
       b(time, "b", *Uuid::parse("00000000-0000-0000-0000-00000000000b")) {
   auto& vm = a.libvirt.add(kVm, "web");
   vm.definition.autostart = true;
   vm.placed.memory_bytes = 1 << 30;
+  a.both_halves = b.both_halves = both_halves;
   a.know(b);
   b.know(a);
   time.onStep([this](Millis by) {
@@ -183,6 +251,9 @@ World::~World() {
     if (!side->operations) continue;
     side->operations->cancel();
     asio::co_spawn(time.loop(), side->operations->join(), [](std::exception_ptr) {});
+    if (!side->arrivals) continue;
+    side->arrivals->cancel();
+    asio::co_spawn(time.loop(), side->arrivals->join(), [](std::exception_ptr) {});
   }
   time.loop().restart();
   time.loop().poll();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "act/arrivals.h"
 #include "act/operations.h"
 #include "platform/fake_actions.h"
 #include "support/fake_journal.h"
@@ -15,8 +16,8 @@
 #include "support/virtual_time.h"
 
 /// Two hosts whose fakes of libvirt are linked, and the daemons on them, under a clock that the
-/// test turns. The source's side of acting is the real one at both; what a daemon answers to the
-/// other one is scripted here.
+/// test turns. The source's side of acting is the real one at both; the destination's side is
+/// either scripted here or the real one too.
 namespace virtseer::sim {
 
 using State = OperationState;
@@ -39,6 +40,8 @@ class Side {
  public:
   Side(test::VirtualTime& time, std::string name, Uuid uuid);
 
+  bool both_halves = false;  ///< the destination's side is the real one
+
   /// A life of the daemon begins, and takes up what the one before left.
   void start();
   /// It is killed: nothing of it runs any more.
@@ -58,6 +61,7 @@ class Side {
   test::FakeJournal journal;
   test::FakePeers peers;
   std::unique_ptr<act::Operations> operations;
+  std::unique_ptr<act::Arrivals> arrivals;  ///< only with both halves
   Policy policy;
   act::MigrationRules rules;
   Wellbeing wellbeing;  ///< of each of its VMs
@@ -74,13 +78,16 @@ class Side {
 
  private:
   RemoteVm tell(Uuid vm);
+  void startArrivals();
+  void answerByScript(Side& there);
+  void answerByArrivals(Side& there);
 
   test::VirtualTime& time_;
 };
 
 class World {
  public:
-  World();
+  explicit World(bool both_halves = false);
   ~World();
 
   /// Asks a for a move of the VM to b.
