@@ -21,10 +21,6 @@ namespace {
 /// How long a value may be old and still stand in /metrics.
 constexpr Millis kStaleAfter = std::chrono::minutes(5);
 
-Response ok(std::string body) {
-  return {200, std::string(kJsonType), std::move(body), {}};
-}
-
 Result<HostView> findHost(Backend& backend, const std::string& key) {
   const auto uuid = Uuid::parse(key);
   std::vector<HostView> found;
@@ -54,7 +50,25 @@ asio::awaitable<Outcome> latest(Api api, Result<Uuid> entity) {
   co_return ok(list.finish(std::nullopt));
 }
 
+asio::awaitable<DecisionsInput> decisionsInput(Api api, std::vector<VmView> vms) {
+  DecisionsInput out{.counts = api.decisions.counts(),
+                     .automation = api.decisions.automation().on,
+                     .maintenance = api.decisions.maintenance(),
+                     .plan = api.decisions.plan(),
+                     .forecasts = {}};
+  for (const auto& view : vms) {
+    if (auto answer = api.decisions.forecast(view.vm.uuid.text()))
+      out.forecasts.push_back(std::move(*answer));
+    co_await breathe();
+  }
+  co_return out;
+}
+
 }  // namespace
+
+Response ok(std::string body) {
+  return {200, std::string(kJsonType), std::move(body), {}};
+}
 
 asio::awaitable<void> breathe() {
   co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
@@ -130,6 +144,7 @@ asio::awaitable<Outcome> getMetrics(Api api, Request) {
   }
   input.vms = api.backend.vms(false);
   input.health = api.backend.health();
+  input.decisions = co_await decisionsInput(api, input.vms);
   Backend* backend = &api.backend;
   input.entity_name = [backend](Uuid entity) { return backend->entityName(entity); };
   MetricsText metrics(std::move(input));

@@ -2,8 +2,8 @@
 
 #include "api/router.h"
 
-/// The handlers of the routes: parameters in, Backend asked, JSON out. Nothing is decided here.
-/// They are named as their operations in openapi.yaml.
+/// The handlers of the routes: parameters in, Backend or Decisions asked, JSON out. Nothing is
+/// decided here. They are named as their operations in openapi.yaml.
 namespace virtseer::api {
 
 Outcome listHosts(Api api, const Request& request);
@@ -17,10 +17,36 @@ boost::asio::awaitable<Outcome> getVmLatest(Api api, Request request);
 boost::asio::awaitable<Outcome> listVmEvents(Api api, Request request);
 boost::asio::awaitable<Outcome> loadVm(Api api, Request request);
 boost::asio::awaitable<Outcome> listEvents(Api api, Request request);
+Outcome getForecast(Api api, const Request& request);
+Outcome getPlan(Api api, const Request& request);
+boost::asio::awaitable<Outcome> getRanking(Api api, Request request);
+Outcome getExplanation(Api api, const Request& request);
+Outcome getPolicy(Api api, const Request& request);
+Outcome getAutomation(Api api, const Request& request);
+Outcome setAutomation(Api api, const Request& request);
+boost::asio::awaitable<Outcome> setMaintenance(Api api, Request request);
+
+boost::asio::awaitable<Outcome> migrateVm(Api api, Request request);
+boost::asio::awaitable<Outcome> listOperations(Api api, Request request);
+Outcome getOperation(Api api, const Request& request);
+boost::asio::awaitable<Outcome> abortOperation(Api api, Request request);
+
+boost::asio::awaitable<Outcome> getFleetState(Api api, Request request);
+boost::asio::awaitable<Outcome> getFleetVm(Api api, Request request);
+boost::asio::awaitable<Outcome> reserve(Api api, Request request);
+Outcome renewReservation(Api api, const Request& request);
+boost::asio::awaitable<Outcome> releaseReservation(Api api, Request request);
+boost::asio::awaitable<Outcome> commitReservation(Api api, Request request);
+boost::asio::awaitable<Outcome> reviveReservation(Api api, Request request);
+boost::asio::awaitable<Outcome> returnReservation(Api api, Request request);
+
 Outcome getHealth(Api api, const Request& request);
 Outcome getOpenapi(Api api, const Request& request);
 boost::asio::awaitable<Outcome> getMetrics(Api api, Request request);
 Outcome getHealthz(Api api, const Request& request);
+
+/// 200 with this JSON.
+Response ok(std::string body);
 
 /// The UUID of the host or VM that a path names.
 Result<Uuid> hostUuid(Backend& backend, const std::string& key);

@@ -4,33 +4,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "api/json_parts.h"
+
 namespace virtseer::api {
 namespace {
 
 /// How much text may be written before the loop serves others: well under a millisecond.
 constexpr std::size_t kBreathBytes = 32 * 1024;
-
-template <class T>
-Json orNull(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-Json orNull(const std::optional<Timestamp>& time) {
-  return time ? Json(rfc3339(*time)) : Json(nullptr);
-}
-
-/// Finite or null.
-Json number(std::optional<double> value) {
-  return value && std::isfinite(*value) ? Json(*value) : Json(nullptr);
-}
-
-/// For texts and counts of which an empty or zero one means that nobody knows.
-Json known(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(text);
-}
-Json known(std::uint64_t count) {
-  return count == 0 ? Json(nullptr) : Json(count);
-}
 
 Json object(const std::map<std::string, std::string>& entries) {
   Json out = Json::object();

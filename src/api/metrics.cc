@@ -12,6 +12,9 @@
 namespace virtseer::api {
 namespace {
 
+/// Of one VM, at most and about: two horizons, two targets, four probabilities.
+constexpr std::size_t kSamplesOfForecasts = 16;
+
 bool isLower(char c) {
   return c >= 'a' && c <= 'z';
 }
@@ -59,14 +62,6 @@ void appendValue(std::string& out, double value) {
   out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
 
-void appendLabel(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.empty()) out += ',';
-  out += name;
-  out += "=\"";
-  out += escapeLabel(value);
-  out += '"';
-}
-
 }  // namespace
 
 std::string escapeLabel(std::string_view text) {
@@ -83,6 +78,14 @@ std::string escapeLabel(std::string_view text) {
   return out;
 }
 
+void appendLabel(std::string& out, std::string_view name, std::string_view value) {
+  if (!out.empty()) out += ',';
+  out += name;
+  out += "=\"";
+  out += escapeLabel(value);
+  out += '"';
+}
+
 MetricsText::MetricsText(MetricsInput input) : input_(std::move(input)) {
   const auto by_stream = [](const LatestView& a, const LatestView& b) {
     return a.stream < b.stream;
@@ -92,9 +95,16 @@ MetricsText::MetricsText(MetricsInput input) : input_(std::move(input)) {
   addOwn();
   addEnvironments();
   addVms();
+  addDecisions();
 }
 
 bool MetricsText::step(std::size_t values) {
+  if (input_.decisions && next_forecast_ < input_.decisions->forecasts.size()) {
+    const auto& forecasts = input_.decisions->forecasts;
+    const auto end = std::min(next_forecast_ + values / kSamplesOfForecasts + 1, forecasts.size());
+    while (next_forecast_ < end) addForecasts(forecasts[next_forecast_++]);
+    return true;
+  }
   if (!collected_) {
     const auto end = std::min(next_ + values, input_.values.size());
     while (next_ < end) addValue(input_.values[next_++]);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "api/backend.h"
+#include "api/decisions.h"
 
 namespace virtseer::api {
 
@@ -18,6 +20,15 @@ inline constexpr std::string_view kMetricsType = "text/plain; version=0.0.4; cha
 /// counted.
 inline constexpr std::size_t kMaxFamilies = 2000;
 
+/// What is foreseen, decided and done; absent where it is not known.
+struct DecisionsInput {
+  Decisions::Counts counts;
+  bool automation = true;
+  bool maintenance = false;
+  std::optional<Plan> plan;
+  std::vector<ForecastAnswer> forecasts;
+};
+
 struct MetricsInput {
   std::vector<LatestView> values;
   std::vector<VmView> vms;
@@ -25,6 +36,7 @@ struct MetricsInput {
   Timestamp now;
   Millis stale_after{300'000};  ///< values older than this are left out
   std::function<std::string(Uuid)> entity_name;
+  std::optional<DecisionsInput> decisions;
 };
 
 /// Writes the Prometheus text format 0.0.4: HELP and TYPE once per family, all its samples after
@@ -39,7 +51,7 @@ class MetricsText {
  public:
   explicit MetricsText(MetricsInput input);
 
-  /// Goes on with up to `values` values; false when all is written.
+  /// Goes on with up to `values` values or a few VMs' forecasts; false when all is written.
   bool step(std::size_t values);
 
   /// The text; call it once, when step() has returned false.
@@ -57,6 +69,10 @@ class MetricsText {
   void addOwn();
   void addEnvironments();
   void addVms();
+  void addDecisions();
+  void addPlan(const Plan& plan);
+  void addForecasts(const ForecastAnswer& answer);
+  void addForecast(const std::string& vm, const Forecast& forecast);
   void own(const std::string& name, Kind kind, std::string_view help, std::string_view labels,
            double value);
   void addValue(const LatestView& value);
@@ -72,6 +88,7 @@ class MetricsText {
   StreamId stream_;  ///< of `entity_labels_` and `seen_`
   std::string entity_labels_;
   std::unordered_set<std::string> seen_;  ///< samples of the stream, to leave out doubles
+  std::size_t next_forecast_ = 0;
   std::size_t next_ = 0;
   std::uint64_t skipped_ = 0;
   std::map<std::string, Family>::const_iterator writing_;
@@ -81,6 +98,9 @@ class MetricsText {
 
 /// The whole text at once.
 std::string metricsText(MetricsInput input);
+
+/// Appends name="value", after a comma where `out` has labels already.
+void appendLabel(std::string& out, std::string_view name, std::string_view value);
 
 /// A label's value or a help text with what the format reserves escaped, in UTF-8.
 std::string escapeLabel(std::string_view text);

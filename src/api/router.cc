@@ -26,25 +26,55 @@ constexpr std::array<QueryParameter, 7> kEventsQuery{
 /// A VM's own events: the same without `entity`.
 constexpr std::span<const QueryParameter> kVmEventsQuery =
     std::span<const QueryParameter>(kEventsQuery).subspan(1);
+constexpr std::array<QueryParameter, 3> kOperationsQuery{{{"active"}, {"vm"}, {"limit"}}};
 constexpr std::span<const QueryParameter> kNoQuery;
 
-const std::array<Route, 15> kRoutes{{
+/// A commit brings the moves of a VM, but none of its descriptions.
+constexpr std::size_t kCommitBody = std::size_t{256} << 10;
+
+const auto kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/hosts", "listHosts", kNoQuery, &listHosts, nullptr},
     {"GET", "/api/v1/hosts/{host}", "getHost", kNoQuery, &getHost, nullptr},
     {"GET", "/api/v1/hosts/{host}/series", "getHostSeries", kSeriesQuery, nullptr, &getHostSeries},
     {"GET", "/api/v1/hosts/{host}/latest", "getHostLatest", kNoQuery, nullptr, &getHostLatest},
+    {"POST", "/api/v1/hosts/{host}/maintenance", "setMaintenance", kNoQuery, nullptr,
+     &setMaintenance},
     {"GET", "/api/v1/vms", "listVms", kVmsQuery, nullptr, &listVms},
     {"GET", "/api/v1/vms/{vm}", "getVm", kNoQuery, &getVm, nullptr},
     {"GET", "/api/v1/vms/{vm}/series", "getVmSeries", kSeriesQuery, nullptr, &getVmSeries},
     {"GET", "/api/v1/vms/{vm}/latest", "getVmLatest", kNoQuery, nullptr, &getVmLatest},
     {"GET", "/api/v1/vms/{vm}/events", "listVmEvents", kVmEventsQuery, nullptr, &listVmEvents},
     {"POST", "/api/v1/vms/{vm}/load", "loadVm", kNoQuery, nullptr, &loadVm},
+    {"GET", "/api/v1/vms/{vm}/forecast", "getForecast", kNoQuery, &getForecast, nullptr},
+    {"GET", "/api/v1/vms/{vm}/ranking", "getRanking", kNoQuery, nullptr, &getRanking},
+    {"GET", "/api/v1/vms/{vm}/policy", "getPolicy", kNoQuery, &getPolicy, nullptr},
+    {"POST", "/api/v1/vms/{vm}/migrate", "migrateVm", kNoQuery, nullptr, &migrateVm},
+    {"GET", "/api/v1/plan", "getPlan", kNoQuery, &getPlan, nullptr},
+    {"GET", "/api/v1/explanations/{id}", "getExplanation", kNoQuery, &getExplanation, nullptr},
+    {"GET", "/api/v1/automation", "getAutomation", kNoQuery, &getAutomation, nullptr},
+    {"POST", "/api/v1/automation", "setAutomation", kNoQuery, &setAutomation, nullptr},
+    {"GET", "/api/v1/operations", "listOperations", kOperationsQuery, nullptr, &listOperations},
+    {"GET", "/api/v1/operations/{id}", "getOperation", kNoQuery, &getOperation, nullptr},
+    {"POST", "/api/v1/operations/{id}/abort", "abortOperation", kNoQuery, nullptr, &abortOperation},
+    {"GET", "/api/v1/fleet/state", "getFleetState", kNoQuery, nullptr, &getFleetState},
+    {"GET", "/api/v1/fleet/vms/{uuid}", "getFleetVm", kNoQuery, nullptr, &getFleetVm},
+    {"POST", "/api/v1/reservations", "reserve", kNoQuery, nullptr, &reserve, kLargestBody},
+    {"POST", "/api/v1/reservations/{operation}/renew", "renewReservation", kNoQuery,
+     &renewReservation, nullptr},
+    {"POST", "/api/v1/reservations/{operation}/release", "releaseReservation", kNoQuery, nullptr,
+     &releaseReservation},
+    {"POST", "/api/v1/reservations/{operation}/commit", "commitReservation", kNoQuery, nullptr,
+     &commitReservation, kCommitBody},
+    {"POST", "/api/v1/reservations/{operation}/revive", "reviveReservation", kNoQuery, nullptr,
+     &reviveReservation},
+    {"POST", "/api/v1/reservations/{operation}/return", "returnReservation", kNoQuery, nullptr,
+     &returnReservation},
     {"GET", "/api/v1/events", "listEvents", kEventsQuery, nullptr, &listEvents},
     {"GET", "/api/v1/health", "getHealth", kNoQuery, &getHealth, nullptr},
     {"GET", "/api/v1/openapi.yaml", "getOpenapi", kNoQuery, &getOpenapi, nullptr},
     {"GET", "/metrics", "getMetrics", kNoQuery, nullptr, &getMetrics},
     {"GET", "/healthz", "getHealthz", kNoQuery, &getHealthz, nullptr},
-}};
+});
 
 /// True if the path fits the pattern; `values` then holds what stands for its placeholders.
 bool fits(std::string_view pattern, const std::vector<std::string>& path,

@@ -5,14 +5,16 @@
 #include <string_view>
 
 #include "api/backend.h"
+#include "api/decisions.h"
 #include "api/http.h"
 #include "base/time.h"
 
 namespace virtseer::api {
 
-/// What handlers work on. Both outlive every request.
+/// What handlers work on. All of it outlives every request.
 struct Api {
   Backend& backend;
+  Decisions& decisions;
   const Clock& clock;
 };
 
@@ -30,7 +32,12 @@ struct Route {
   std::span<const QueryParameter> query;
   Outcome (*at_once)(Api api, const Request& request) = nullptr;
   boost::asio::awaitable<Outcome> (*later)(Api api, Request request) = nullptr;
+  /// Largest body in bytes where it may be larger than ServerOptions::max_body_bytes.
+  std::size_t max_body = 0;
 };
+
+/// Of any route: the description of a VM comes with a reservation.
+inline constexpr std::size_t kLargestBody = std::size_t{4} << 20;
 
 /// The whole table, in the order of openapi.yaml.
 std::span<const Route> routes();

@@ -14,9 +14,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <random>
 #include <set>
 
@@ -24,6 +21,7 @@
 #include "api/listen.h"
 #include "api/places.h"
 #include "api/refusals.h"
+#include "api/request_head.h"
 #include "api/response_head.h"
 #include "api/router.h"
 #include "base/log.h"
@@ -37,7 +35,6 @@ using boost::system::error_code;
 using Mono = std::chrono::steady_clock;
 /// One type for both kinds of connection, so that all below is compiled once.
 using Socket = asio::generic::stream_protocol::socket;
-using Parser = http::request_parser<http::string_body>;
 
 namespace {
 
@@ -50,33 +47,14 @@ constexpr Millis kLinger{1000};
 constexpr std::size_t kToldBusy = 32;
 constexpr Millis kAcceptPause{100};
 
-Credentials credentials(const Parser::value_type& message) {
-  Credentials out;
-  const auto method = message.method_string();
-  out.method = {method.data(), method.size()};
-  for (const auto& field : message) {
-    const std::string_view value(field.value().data(), field.value().size());
-    if (field.name() == http::field::host) ++out.hosts, out.host = value;
-    if (field.name() == http::field::authorization) ++out.authorizations, out.authorization = value;
-  }
-  return out;
-}
-
-Problem malformed(const error_code& error) {
-  if (error == http::error::header_limit || error == http::error::buffer_overflow)
-    return {431, "header_too_large", "the request's header is too large", {}};
-  if (error == http::error::body_limit)
-    return {413, "body_too_large", "the request's body is too large", {}};
-  return {400, "malformed", "the request is not HTTP/1.1: " + error.message(), {}};
-}
-
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(asio::any_io_executor loop, Backend& backend, const Clock& clock, ServerOptions options)
+  Impl(asio::any_io_executor loop, Backend& backend, Decisions& decisions, const Clock& clock,
+       ServerOptions options)
       : loop_(loop),
-        api_{backend, clock},
+        api_{backend, decisions, clock},
         options_(std::move(options)),
         rules_{options_.token, options_.allowed_hosts},
         listeners_(loop, logFailure),
@@ -257,7 +235,8 @@ asio::awaitable<void> Server::Impl::tellBusy(Socket socket, Peer peer) {
 asio::awaitable<bool> Server::Impl::serveOne(Session* session) {
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(options_.max_header_bytes));
-  parser.body_limit(options_.max_body_bytes);
+  // Which route's bound holds is known when the header is; no body is read before.
+  parser.body_limit(std::max(options_.max_body_bytes, kLargestBody));
   const error_code failed = co_await read(session, &parser, false);
   const bool lost = failed && failed.category() == asio::error::get_system_category();
   if (lost || failed == http::error::end_of_stream || failed == http::error::partial_message)
@@ -321,6 +300,10 @@ asio::awaitable<Server::Impl::Answer> Server::Impl::answer(Session* session, Par
   const auto target = message.target();
   auto matched = match(given.method, {target.data(), target.size()});
   if (!matched) co_return close(matched.error());
+  const std::size_t most = std::max(options_.max_body_bytes, matched->route->max_body);
+  if (parser->content_length().value_or(0) > most)
+    co_return close(malformed(http::error::body_limit));
+  if (!parser->is_done()) parser->body_limit(most);
 
   if (!parser->is_done()) {
     if (boost::beast::iequals(message[http::field::expect], "100-continue")) {
@@ -481,8 +464,10 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::start(asio::any_io_executor loop, Backend& backend,
-                                              const Clock& clock, ServerOptions options) {
-  auto impl = std::make_unique<Impl>(std::move(loop), backend, clock, std::move(options));
+                                              Decisions& decisions, const Clock& clock,
+                                              ServerOptions options) {
+  auto impl =
+      std::make_unique<Impl>(std::move(loop), backend, decisions, clock, std::move(options));
   if (auto started = impl->start(); !started) return fail(started.error());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

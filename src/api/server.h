@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/backend.h"
+#include "api/decisions.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -23,8 +24,8 @@ struct ServerOptions {
   /// socket can always be reached.
   std::size_t max_connections = 256;
   std::size_t max_header_bytes = 16384;  ///< request line included
-  std::size_t max_body_bytes = 65536;
-  Millis read_timeout{10'000};  ///< from the first byte of a request to its last
+  std::size_t max_body_bytes = 65536;    ///< of routes without a bound of their own, see Route
+  Millis read_timeout{10'000};           ///< from the first byte of a request to its last
   Millis request_deadline{
       30'000};                  ///< for the handler, and again for the client to take the answer
   Millis idle_timeout{60'000};  ///< between requests of a connection
@@ -45,10 +46,11 @@ struct ServerCounts {
 /// other. Loop thread only. Destroy it after stop(), or when the loop runs no more.
 class Server {
  public:
-  /// Binds and begins to accept. `backend` and `clock` outlive the server. Fails if an address is
-  /// taken or wrong; then nothing listens.
+  /// Binds and begins to accept. `backend`, `decisions` and `clock` outlive the server. Fails if an
+  /// address is taken or wrong; then nothing listens.
   static Result<std::unique_ptr<Server>> start(boost::asio::any_io_executor loop, Backend& backend,
-                                               const Clock& clock, ServerOptions options);
+                                               Decisions& decisions, const Clock& clock,
+                                               ServerOptions options);
   ~Server();
 
   /// Accepts no more, ends idle connections, lets requests that run end up to `patience`, then

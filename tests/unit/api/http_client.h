@@ -21,7 +21,9 @@
 #include <thread>
 
 #include "api/server.h"
+#include "decisions_samples.h"
 #include "fake_backend.h"
+#include "support/fake_decisions.h"
 
 namespace virtseer::api {
 
@@ -101,6 +103,14 @@ class Client {
     return out;
   }
 
+  /// Sends a JSON body, with whatever further headers.
+  Reply post(const std::string& path, const std::string& body, const std::string& headers = "") {
+    return ask("POST " + path,
+               headers + "Content-Type: application/json\r\nContent-Length: " +
+                   std::to_string(body.size()) + "\r\n",
+               body);
+  }
+
   Reply ask(const std::string& request_line, const std::string& headers = "",
             const std::string& body = "") {
     send(request_line + " HTTP/1.1\r\nHost: localhost\r\n" + headers + "\r\n" + body);
@@ -139,11 +149,12 @@ class Client {
 /// A server on its own thread, on a UNIX socket and on loopback TCP.
 class Running {
  public:
-  explicit Running(FakeBackend with = FakeBackend::filled(), ServerOptions options = {})
-      : backend(std::move(with)), work_(io_.get_executor()) {
+  explicit Running(FakeBackend with = FakeBackend::filled(), ServerOptions options = {},
+                   test::FakeDecisions deciding = filledDecisions())
+      : backend(std::move(with)), decisions(std::move(deciding)), work_(io_.get_executor()) {
     options.socket = socket();
     options.listen = "127.0.0.1:0";
-    auto started = Server::start(io_.get_executor(), backend, clock, options);
+    auto started = Server::start(io_.get_executor(), backend, decisions, clock, options);
     if (!started) throw std::runtime_error(started.error().message);
     server_ = std::move(*started);
     thread_ = std::thread([this] { io_.run(); });
@@ -194,6 +205,7 @@ class Running {
   }
 
   FakeBackend backend;
+  test::FakeDecisions decisions;
   SystemClock clock;
 
  private:

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "api/metric_catalogue.h"
+#include "decisions_samples.h"
 #include "fake_backend.h"
 
 using namespace virtseer;
@@ -27,6 +28,14 @@ MetricsInput inputOf(FakeBackend& backend) {
   input.health = backend.health();
   input.entity_name = [&backend](Uuid entity) { return backend.entityName(entity); };
   return input;
+}
+
+DecisionsInput decisionsOf(test::FakeDecisions decisions) {
+  return {.counts = decisions.counts(),
+          .automation = decisions.automation().on,
+          .maintenance = decisions.maintenance(),
+          .plan = decisions.plan(),
+          .forecasts = {decisions.known_forecast}};
 }
 
 LatestView value(Source source, const std::string& metric, Kind kind, Labels labels = {},
@@ -182,4 +191,65 @@ TEST_CASE("every metric of the catalogue is found, with help of one line") {
     CHECK(info.help.find_first_of("\n\\") == std::string_view::npos);
   }
   CHECK(findMetric("guest_unheard_of") == nullptr);
+}
+
+TEST_CASE("what is foreseen, decided and done is told, and promtool is content with it") {
+  auto backend = FakeBackend::filled();
+  auto input = inputOf(backend);
+  input.decisions = decisionsOf(filledDecisions());
+  input.decisions->forecasts[0].vm_name = kHostileName;
+  input.decisions->plan->hosts[0].name = kHostileName;
+  CHECK(promtoolSays(metricsText(input)) == "");
+
+  input.decisions = decisionsOf(filledDecisions());
+  const auto text = metricsText(input);
+  const std::string vm =
+      "{domain=\"web\",uuid=\"" + uuidOf(2).text() + "\",horizon_seconds=\"900\",";
+  for (const std::string line :
+       {"virtseer_automation_on 0", "virtseer_host_maintenance 0", "virtseer_plan_rounds_total 2",
+        "virtseer_plans_total 1", "virtseer_forecasts_scored_total 6",
+        "virtseer_forecast_points_dropped_total 7", "virtseer_operations_active 8",
+        "virtseer_operations_total{outcome=\"done\"} 3",
+        "virtseer_operations_total{outcome=\"refused\"} 4",
+        "virtseer_operations_total{outcome=\"failed\"} 5", "virtseer_peers 9",
+        "virtseer_peers_silent 10", "virtseer_plan_steps{state=\"due\"} 0",
+        "virtseer_plan_steps{state=\"holding\"} 1", "virtseer_plan_steps{state=\"waiting\"} 0"})
+    CHECK(count(text, "\n" + line + "\n") == 1);
+  CHECK(count(text, "\nvirtseer_forecast_cpu_cores" + vm +
+                        "probability=\"0.95\",target=\"level\"} 2.25\n") == 1);
+  CHECK(count(text, "\nvirtseer_forecast_cpu_cores" + vm +
+                        "probability=\"0.99\",target=\"level\"} 3\n") == 1);
+  CHECK(count(text, "\nvirtseer_host_contention_probability{host=\"alpha\",uuid=\"" +
+                        uuidOf(1).text() + "\"} 0.91\n") == 1);
+}
+
+TEST_CASE("what is not foreseen any more, or was never promised, is left out") {
+  auto backend = FakeBackend::filled();
+  auto input = inputOf(backend);
+  input.decisions = decisionsOf(filledDecisions());
+  const auto text = metricsText(input);
+  // The highest demand has no 0.99 yet, and beta is silent.
+  CHECK(count(text, "probability=\"0.99\"") == 1);
+  CHECK(count(text, "host=\"beta\"") == 0);
+  input.decisions->forecasts[0].forecasts[0].forecast.made = kNow - std::chrono::minutes(6);
+  input.decisions->plan.reset();
+  const auto later = metricsText(input);
+  CHECK(count(later, "virtseer_forecast_cpu_cores") == 0);
+  CHECK(count(later, "virtseer_plan_steps") == 0);
+  CHECK(count(later, "virtseer_host_contention_probability") == 0);
+}
+
+TEST_CASE("many forecasts are written in small steps, as in one") {
+  auto backend = FakeBackend::filled();
+  auto input = inputOf(backend);
+  input.decisions = decisionsOf(filledDecisions());
+  for (std::uint8_t i = 3; i < 40; ++i) {
+    auto& added = input.decisions->forecasts.emplace_back(sampleForecast());
+    added.vm = uuidOf(i);
+  }
+  MetricsText slow(input);
+  int steps = 0;
+  while (slow.step(1)) ++steps;
+  CHECK(steps > 38);
+  CHECK(slow.take() == metricsText(input));
 }

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace virtseer::api {
 
@@ -14,12 +15,14 @@ struct OpenApi {
   struct Schema {
     std::map<std::string, std::string> properties;  ///< name -> schema it refers to, or empty
     std::set<std::string> required;
-    std::set<std::string> values;  ///< of an enumeration
-    bool closed = false;           ///< additionalProperties: false
+    std::set<std::string> nullable;  ///< properties that may be null
+    std::set<std::string> values;    ///< of an enumeration
+    bool closed = false;             ///< additionalProperties: false
   };
   std::map<std::string, std::set<std::string>>
       operations;                          ///< "GET /path" -> names of query parameters
   std::map<std::string, std::string> ids;  ///< "GET /path" -> operationId
+  std::vector<std::string> order;          ///< of the operationIds
   std::map<std::string, Schema> schemas;
   std::string version;
 
@@ -31,9 +34,13 @@ inline std::string trimmed(const std::string& line) {
   return first == std::string::npos ? std::string() : line.substr(first);
 }
 
+inline std::string unquoted(const std::string& text) {
+  return text.size() > 1 && text.front() == '\'' ? text.substr(1, text.size() - 2) : text;
+}
+
 inline std::string keyOf(const std::string& line) {
   const std::string text = trimmed(line);
-  return text.substr(0, text.find(':'));
+  return unquoted(text.substr(0, text.find(':')));
 }
 
 inline std::string valueOf(const std::string& line) {
@@ -68,7 +75,8 @@ inline OpenApi OpenApi::read(std::string_view text) {
         operation = (key == "get" ? "GET " : key == "post" ? "POST " : key + " ") + path;
         out.operations[operation];
       }
-      if (indent == 6 && key == "operationId") out.ids[operation] = valueOf(line);
+      if (indent == 6 && key == "operationId")
+        out.order.push_back(out.ids[operation] = valueOf(line));
       if (indent == 8 && line.find("components/parameters/") != std::string::npos)
         references[operation].insert(referenceIn(line));
     }
@@ -93,10 +101,14 @@ inline OpenApi OpenApi::read(std::string_view text) {
         for (std::string value; each >> value;) current.values.insert(value);
       }
     }
-    if (indent == 8 && member == "required") current.required.insert(trimmed(line).substr(2));
+    if (indent == 8 && member == "required")
+      current.required.insert(unquoted(trimmed(line).substr(2)));
+    if (indent == 8 && member == "enum") current.values.insert(trimmed(line).substr(2));
     if (indent == 8 && member == "properties") current.properties[property = key];
     if (indent == 10 && member == "properties" && !referenceIn(line).empty())
       current.properties[property] = referenceIn(line);
+    if (indent == 10 && member == "properties" && line.find("'null'") != std::string::npos)
+      current.nullable.insert(property);
   }
   for (const auto& [name, keys] : references)
     for (const auto& each : keys)

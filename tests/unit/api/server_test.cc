@@ -403,6 +403,7 @@ TEST_CASE("stopping does not wait longer than its patience for a request that ha
 TEST_CASE("a socket of a dead daemon is replaced, a live one and a file are errors") {
   Scratch scratch;
   FakeBackend backend;
+  test::FakeDecisions decisions;
   SystemClock clock;
   boost::asio::io_context io;
   ServerOptions options;
@@ -416,35 +417,40 @@ TEST_CASE("a socket of a dead daemon is replaced, a live one and a file are erro
     close(dead);
   }
   {
-    const auto replaced = Server::start(io.get_executor(), backend, clock, options);
+    const auto replaced = Server::start(io.get_executor(), backend, decisions, clock, options);
     REQUIRE(replaced);
     struct stat status{};
     REQUIRE(stat(options.socket.c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0660);
-    const auto second = Server::start(io.get_executor(), backend, clock, options);
+    const auto second = Server::start(io.get_executor(), backend, decisions, clock, options);
     REQUIRE_FALSE(second);
     CHECK(second.error().code == Code::refused);
     CHECK(std::filesystem::exists(options.socket));
   }
   CHECK_FALSE(std::filesystem::exists(options.socket));
   fclose(fopen(options.socket.c_str(), "w"));
-  CHECK(Server::start(io.get_executor(), backend, clock, options).error().code == Code::invalid);
+  CHECK(Server::start(io.get_executor(), backend, decisions, clock, options).error().code ==
+        Code::invalid);
   CHECK(std::filesystem::exists(options.socket));
 }
 
 TEST_CASE("wrong addresses are refused with a text") {
   FakeBackend backend;
+  test::FakeDecisions decisions;
   SystemClock clock;
   boost::asio::io_context io;
   for (const char* listen :
        {"8686", "localhost:8686", "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:x"}) {
     ServerOptions options;
     options.listen = listen;
-    CHECK(Server::start(io.get_executor(), backend, clock, options).error().code == Code::invalid);
+    CHECK(Server::start(io.get_executor(), backend, decisions, clock, options).error().code ==
+          Code::invalid);
   }
   ServerOptions options;
   options.socket = "/tmp/" + std::string(120, 'x');
-  CHECK(Server::start(io.get_executor(), backend, clock, options).error().code == Code::invalid);
+  CHECK(Server::start(io.get_executor(), backend, decisions, clock, options).error().code ==
+        Code::invalid);
   options.socket = "/nonexistent/s";
-  CHECK(Server::start(io.get_executor(), backend, clock, options).error().code == Code::failed);
+  CHECK(Server::start(io.get_executor(), backend, decisions, clock, options).error().code ==
+        Code::failed);
 }

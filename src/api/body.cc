@@ -1,0 +1,96 @@
+#include "api/body.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+
+namespace virtseer::api {
+namespace {
+
+constexpr std::size_t kShown = 128;
+constexpr std::size_t kLongestHost = 255;
+constexpr std::array<std::string_view, 1> kOnMembers{"on"};
+constexpr std::array<std::string_view, 3> kMigrateMembers{"to", "dry_run", "copy_storage"};
+
+std::string list(std::span<const std::string_view> members) {
+  return members.empty() ? "none" : fmt::format("{}", fmt::join(members, ", "));
+}
+
+/// Absent where the member is missing or null.
+std::expected<std::optional<bool>, Problem> truth(const Json& body, const char* key) {
+  const auto found = body.find(key);
+  if (found == body.end() || found->is_null()) return std::nullopt;
+  if (!found->is_boolean()) return refuse(badBody(fmt::format("{}: must be true or false", key)));
+  return found->get<bool>();
+}
+
+}  // namespace
+
+Problem badBody(std::string detail) {
+  return problem({Code::invalid, std::move(detail)});
+}
+
+std::expected<void, Problem> needJson(std::string_view content_type) {
+  if (content_type.substr(0, content_type.find_first_of("; ")) == kJsonType) return {};
+  return refuse(
+      Problem{415, "unsupported_media_type", "the body must be sent as application/json", {}});
+}
+
+std::expected<Json, Problem> readObject(std::string_view content_type, std::string_view body,
+                                        std::span<const std::string_view> members,
+                                        std::string_view what) {
+  if (auto type = needJson(content_type); !type) return refuse(std::move(type.error()));
+  auto json = Json::parse(body, nullptr, false);
+  if (json.is_discarded()) return refuse(badBody("the body is not JSON"));
+  if (!json.is_object()) return refuse(badBody("the body must be a JSON object"));
+  for (const auto& [key, value] : json.items())
+    if (std::find(members.begin(), members.end(), key) == members.end())
+      return refuse(badBody(fmt::format("unknown member \"{}\"; {} has {}",
+                                        printable(key.substr(0, kShown)), what, list(members))));
+  return json;
+}
+
+std::expected<void, Problem> readNothing(const Request& request) {
+  if (request.body.empty()) return {};
+  const auto body = readObject(request.content_type, request.body, {}, "this request");
+  if (!body) return refuse(body.error());
+  return {};
+}
+
+std::expected<bool, Problem> readOn(const Request& request) {
+  const auto body = readObject(request.content_type, request.body, kOnMembers, "this request");
+  if (!body) return refuse(body.error());
+  const auto on = truth(*body, "on");
+  if (!on) return refuse(on.error());
+  if (!*on) return refuse(badBody("on is missing; it must be true or false"));
+  return **on;
+}
+
+std::expected<MigrateRequest, Problem> readMigrate(const Request& request) {
+  MigrateRequest out;
+  if (request.body.empty()) return out;
+  const auto body =
+      readObject(request.content_type, request.body, kMigrateMembers, "a request for a move");
+  if (!body) return refuse(body.error());
+  if (const auto to = body->find("to"); to != body->end() && !to->is_null()) {
+    const auto* host = to->get_ptr<const std::string*>();
+    if (host == nullptr || host->empty() || host->size() > kLongestHost)
+      return refuse(badBody(fmt::format(
+          "to: must be the name or UUID of a host, 1 to {} bytes; leave it away for the best one",
+          kLongestHost)));
+    out.to = *host;
+  }
+  const auto dry_run = truth(*body, "dry_run");
+  if (!dry_run) return refuse(dry_run.error());
+  out.dry_run = dry_run->value_or(false);
+  const auto copy_storage = truth(*body, "copy_storage");
+  if (!copy_storage) return refuse(copy_storage.error());
+  out.copy_storage = *copy_storage;
+  return out;
+}
+
+}  // namespace virtseer::api
