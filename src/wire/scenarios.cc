@@ -31,7 +31,8 @@ Shape sent(const Scenarios& from) {
       from.demand.size() % (columns * from.steps) != 0)
     return {};
   const std::size_t steps = std::min({from.steps, kSteps, kDemand / columns});
-  return {steps, std::min({from.paths, kPaths, kDemand / (columns * steps)}), columns};
+  const std::size_t paths = std::min({from.paths, kPaths, kDemand / (columns * steps)});
+  return paths == 0 ? Shape{} : Shape{steps, paths, columns};
 }
 
 std::size_t count(Reader& reader, const char* key, std::size_t most) {
@@ -79,6 +80,8 @@ void takeScenarios(const Input& in, Scenarios& out, const Place& place, Fault& f
   if (!numbers)
     return fault.wrong(reader.at("demand"),
                        "base64 of 2 bytes for each of " + std::to_string(values) + " values");
+  // Columns without a path would be a forecast of nothing.
+  if (values == 0) out.steps = 0, out.paths = 0, out.vms.clear();
   out.demand.resize(values);
   std::ranges::transform(*numbers, out.demand.begin(), [](std::uint16_t number) {
     return static_cast<float>(number) / kPerCore;
