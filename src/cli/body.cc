@@ -40,6 +40,14 @@ bool truth(const Json& json, Path path) {
   return found && found->is_boolean() && found->get<bool>();
 }
 
+std::vector<Json> objects(const Json& json, Path path) {
+  std::vector<Json> out;
+  if (const Json* found = at(json, path); found && found->is_array())
+    for (const Json& item : *found)
+      if (item.is_object()) out.push_back(item);
+  return out;
+}
+
 std::vector<std::string> texts(const Json& json, Path path) {
   std::vector<std::string> out;
   if (const Json* found = at(json, path); found && found->is_array())

@@ -24,6 +24,8 @@ Result<std::vector<Json>> parseItems(std::string_view body);
 const Json* at(const Json& json, Path path);
 std::optional<double> number(const Json& json, Path path);
 bool truth(const Json& json, Path path);
+/// The objects of an array; empty if there is none.
+std::vector<Json> objects(const Json& json, Path path);
 std::vector<std::string> texts(const Json& json, Path path);
 /// Empty if it is not there; not escaped.
 std::string rawText(const Json& json, Path path);

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
-#include "base/text.h"
+#include "cli/body.h"
+#include "cli/decision_tables.h"
+#include "cli/operation_tables.h"
 #include "cli/tables.h"
 #include "virtseer/api/exit_codes.h"
 
@@ -32,6 +32,14 @@ class Query {
   std::string target_;
   bool first_ = true;
 };
+
+Request get(std::string path) {
+  return {Request::Method::get, Query(std::move(path)).take(), ""};
+}
+
+Request post(std::string path, const Json& body) {
+  return {Request::Method::post, Query(std::move(path)).take(), body.dump()};
+}
 
 /// A span is one before now.
 std::string moment(const std::string& text) {
@@ -62,39 +70,37 @@ Request events(const ShowEvents& command) {
 }
 
 Request load(const OrderLoad& command) {
-  const nlohmann::json body{{"cpu_cores", command.cpu_cores},
-                            {"memory_bytes", command.memory_bytes},
-                            {"disk_bytes_per_second", command.disk_bytes_per_second},
-                            {"ramp_ms", command.ramp.count()},
-                            {"duration_ms", command.duration.count()}};
-  return {Request::Method::post,
-          Query(fmt::format("vms/{}/load", percentEncoded(command.vm))).take(), body.dump()};
+  const Json body{{"cpu_cores", command.cpu_cores},
+                  {"memory_bytes", command.memory_bytes},
+                  {"disk_bytes_per_second", command.disk_bytes_per_second},
+                  {"ramp_ms", command.ramp.count()},
+                  {"duration_ms", command.duration.count()}};
+  return post(fmt::format("vms/{}/load", percentEncoded(command.vm)), body);
 }
 
-Request get(std::string path) {
-  return {Request::Method::get, Query(std::move(path)).take(), ""};
+Request migrate(const MigrateVm& command) {
+  Json body{{"dry_run", command.dry_run}};
+  if (!command.to.empty()) body["to"] = command.to;
+  if (command.copy_storage) body["copy_storage"] = true;
+  return post(fmt::format("vms/{}/migrate", percentEncoded(command.vm)), body);
 }
 
-int exitCodeOf(unsigned status) {
-  if (status >= 200 && status < 300) return api::kDone;
-  if (status == 400) return api::kUsage;
-  if (status == 401 || status == 403 || status == 421) return api::kRefused;
-  return api::kFailed;
+Request operations(const ShowOperations& command) {
+  Query query("operations");
+  query.add("active", command.active ? "true" : "").add("vm", command.vm);
+  query.add("limit", command.limit ? fmt::format("{}", *command.limit) : "");
+  return {Request::Method::get, query.take(), ""};
 }
 
-int exitCodeOf(Code code) {
-  if (code == Code::unreachable || code == Code::timeout) return api::kNotReachable;
-  return code == Code::invalid ? api::kUsage : api::kFailed;
+Request ofVm(const std::string& vm, std::string_view what) {
+  return get(fmt::format("vms/{}/{}", percentEncoded(vm), what));
 }
 
-/// What a problem document says, for a person.
-std::string problemText(const Reply& reply) {
-  const auto problem = nlohmann::json::parse(reply.body, nullptr, false);
-  if (problem.is_object())
-    for (const char* field : {"detail", "title"})
-      if (const auto text = problem.find(field); text != problem.end() && text->is_string())
-        return printable(text->get<std::string>());
-  return fmt::format("the daemon answered with status {}", reply.status);
+/// The exit code of an answer that came: plans may hold nothing to do, a dry run may not fit.
+int exitCodeOf(const Command& command, const std::string& body) {
+  if (std::holds_alternative<ShowPlan>(command) && !planHasSteps(body)) return api::kNothingToDo;
+  if (std::holds_alternative<MigrateVm>(command) && !migrateFits(body)) return api::kRefused;
+  return api::kDone;
 }
 
 Result<std::string> table(const Command& command, const std::string& body, Timestamp now,
@@ -110,6 +116,17 @@ Result<std::string> table(const Command& command, const std::string& body, Times
           },
           [&](const ShowEvents&) { return eventsTable(body, room); },
           [&](const OrderLoad& order) { return loadText(body, order.vm, order.duration); },
+          [&](const ShowForecast&) { return forecastText(body, room); },
+          [&](const ShowPlan&) { return planText(body, now, room); },
+          [&](const RankHosts&) { return rankingText(body, room); },
+          [&](const Explain&) { return explanationText(body); },
+          [&](const MigrateVm&) { return migrateText(body, room); },
+          [&](const ShowOperations&) { return operationsTable(body, now, room); },
+          [&](const ShowOperation&) { return operationText(body, now, room); },
+          [&](const AbortOperation&) { return abortText(body); },
+          [&](const ShowPolicy&) { return policyText(body, room); },
+          [&](const SetMaintenance& set) { return maintenanceText(body, set.host); },
+          [&](const Automate&) { return automationText(body, now); },
           [](const auto&) -> Result<std::string> { return fail(Code::failed, "has no table"); },
       },
       command);
@@ -127,6 +144,25 @@ Request requestOf(const Command& command) {
           [](const ShowSeries& show) { return series(show, "vms"); },
           [](const ShowEvents& show) { return events(show); },
           [](const OrderLoad& order) { return load(order); },
+          [](const ShowForecast& show) { return ofVm(show.vm, "forecast"); },
+          [](const ShowPlan&) { return get("plan"); },
+          [](const RankHosts& rank) { return ofVm(rank.vm, "ranking"); },
+          [](const Explain& explain) { return get("explanations/" + percentEncoded(explain.id)); },
+          [](const MigrateVm& command) { return migrate(command); },
+          [](const ShowOperations& show) { return operations(show); },
+          [](const ShowOperation& show) { return get("operations/" + percentEncoded(show.id)); },
+          [](const AbortOperation& abort) {
+            return post(fmt::format("operations/{}/abort", percentEncoded(abort.id)),
+                        Json::object());
+          },
+          [](const ShowPolicy& show) { return ofVm(show.vm, "policy"); },
+          [](const SetMaintenance& set) {
+            return post(fmt::format("hosts/{}/maintenance", percentEncoded(set.host)),
+                        {{"on", set.on}});
+          },
+          [](const Automate& automate) {
+            return automate.on ? post("automation", {{"on", *automate.on}}) : get("automation");
+          },
           [](const auto&) { return Request{}; },
       },
       command);
@@ -143,20 +179,16 @@ Outcome ask(const Command& command, Output output, const Transport& transport, T
     auto host = transport(hostSeries(*show));
     if (!host || host->status != 404) reply = std::move(host);
   }
-  if (!reply)
-    return {exitCodeOf(reply.error().code), "",
-            fmt::format("virtseer: {}\n", reply.error().message)};
-  const int code = exitCodeOf(reply->status);
-  Outcome outcome{code, output == Output::json ? reply->body : "", ""};
-  if (code != api::kDone) {
-    outcome.err = fmt::format("virtseer: {}\n", problemText(*reply));
-  } else if (output == Output::table) {
-    auto text = table(command, reply->body, now, room);
-    if (text)
-      outcome.out = std::move(*text);
-    else
-      outcome = {api::kFailed, "", fmt::format("virtseer: {}\n", text.error().message)};
+  if (!reply) return unanswered(reply.error());
+  if (exitCodeOf(reply->status) != api::kDone) return refusedBy(*reply, output);
+  Outcome outcome{exitCodeOf(command, reply->body), "", ""};
+  if (output == Output::json) {
+    outcome.out = std::move(reply->body);
+    return outcome;
   }
+  auto text = table(command, reply->body, now, room);
+  if (!text) return nonsense(text.error());
+  outcome.out = std::move(*text);
   return outcome;
 }
 

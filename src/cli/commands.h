@@ -6,14 +6,9 @@
 #include "cli/client.h"
 #include "cli/columns.h"
 #include "cli/invocation.h"
+#include "cli/outcome.h"
 
 namespace virtseer::cli {
-
-/// What a command leaves behind: its exit code and what it prints.
-struct Outcome {
-  int exit_code = 0;
-  std::string out, err;
-};
 
 /// The request a command that asks the daemon makes. For series the VM's; see hostSeries().
 Request requestOf(const Command& command);
@@ -21,7 +16,7 @@ Request requestOf(const Command& command);
 /// The same question about a host of that name.
 Request hostSeries(const ShowSeries& command);
 
-/// Runs a command that asks the daemon. As json the reply's body comes out untouched, failures
+/// Runs a command that asks the daemon once. As json the reply's body comes out untouched, failures
 /// included. `room`: the columns of the terminal, which tables keep to if they can.
 Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now,
             std::size_t room = kNoLimit);

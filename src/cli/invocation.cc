@@ -85,6 +85,10 @@ class Grammar {
     addSeries();
     addEvents();
     addLoad();
+    addDecisions();
+    addMigrate();
+    addOperations();
+    addSwitches();
     addConfig();
     addAppliance();
   }
@@ -242,6 +246,72 @@ class Grammar {
         throw CLI::ValidationError("--ramp", "must not be longer than --for");
       take_ = [into] { return Command(*into); };
     });
+  }
+
+  void addDecisions() {
+    auto [forecast, foreseen] = add<ShowForecast>(
+        app_, "forecast", "Show what a VM will want, and how well that was known");
+    forecast->add_option("VM", foreseen->vm, "name or UUID")->required()->check(kName);
+    add<ShowPlan>(app_, "plan", "Show the newest plan: what to move, why, and why nothing else");
+    auto [rank, ranked] = add<RankHosts>(app_, "rank", "Rank the hosts as places for a VM");
+    rank->add_option("VM", ranked->vm, "name or UUID")->required()->check(kName);
+    auto [explain, explained] = add<Explain>(app_, "explain", "Tell why something was decided");
+    explain->add_option("ID", explained->id, "of a plan, of a step of one, or of an operation")
+        ->required()
+        ->check(kName);
+  }
+
+  void addMigrate() {
+    auto [sub, into] = add<MigrateVm>(app_, "migrate", "Move a VM to another host while it runs");
+    sub->add_option("VM", into->vm, "name or UUID")->required()->check(kName);
+    sub->add_option("HOST", into->to, "name or UUID [the best one]")->check(kName);
+    auto* dry_run = sub->add_flag("--dry-run", into->dry_run, "only tell what the move would meet");
+    sub->add_flag("--copy-storage", into->copy_storage, "copy disks that the host does not reach");
+    auto* wait = sub->add_flag("--wait", into->wait, "follow it to its end")->excludes(dry_run);
+    sub->add_option_function<std::string>(
+           "--timeout", [into](const std::string& text) { into->timeout = *parseDuration(text); },
+           "follow it for so long at most")
+        ->check(kDuration)
+        ->type_name("DURATION")
+        ->needs(wait);
+  }
+
+  void addOperations() {
+    auto [list, filter] = add<ShowOperations>(app_, "operations", "List moves, the newest first");
+    list->add_flag("--active", filter->active, "only those that have not ended");
+    list->add_option("--vm", filter->vm, "only of this VM")->type_name("VM")->check(kName);
+    list->add_option("--limit", filter->limit, "at most so many [100]")
+        ->check(CLI::Range(1, 1000))
+        ->type_name("N");
+    auto [show, one] = add<ShowOperation>(app_, "operation", "Show one move, step by step");
+    show->add_option("ID", one->id, "its id")->required()->check(kName);
+    auto [abort, aborted] =
+        add<AbortOperation>(app_, "abort", "Stop a move: the VM stays where it was");
+    abort->add_option("ID", aborted->id, "its id")->required()->check(kName);
+  }
+
+  void addSwitches() {
+    auto* policy = app_.add_subcommand("policy", "What virtseer may do by itself");
+    policy->require_subcommand(1);
+    auto [show, shown] =
+        add<ShowPolicy>(*policy, "show", "Show what holds for a VM, and whose word");
+    show->add_option("VM", shown->vm, "name or UUID")->required()->check(kName);
+    const CLI::IsMember on_or_off({"on", "off"});
+    auto [maintenance, host] =
+        add<SetMaintenance>(app_, "maintenance", "Have a host give up its VMs and take none");
+    maintenance->add_option("HOST", host->host, "name or UUID")->required()->check(kName);
+    maintenance
+        ->add_option_function<std::string>(
+            "STATE", [host](const std::string& text) { host->on = text == "on"; }, "on or off")
+        ->required()
+        ->check(on_or_off);
+    auto [automation, automate] =
+        add<Automate>(app_, "automation", "Show, stop or start what virtseer does by itself");
+    automation
+        ->add_option_function<std::string>(
+            "STATE", [automate](const std::string& text) { automate->on = text == "on"; },
+            "on or off [only tell]")
+        ->check(on_or_off);
   }
 
   void addConfig() {

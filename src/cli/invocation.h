@@ -54,6 +54,45 @@ struct OrderLoad {
   Millis ramp{0};
   Millis duration{0};  ///< zero: stop
 };
+struct ShowForecast {
+  std::string vm;
+};
+struct ShowPlan {};
+struct RankHosts {
+  std::string vm;
+};
+struct Explain {
+  std::string id;  ///< of a plan, a step or an operation
+};
+struct MigrateVm {
+  std::string vm;
+  std::string to;  ///< empty: the best host
+  bool dry_run = false;
+  bool copy_storage = false;
+  bool wait = false;
+  std::optional<Millis> timeout;  ///< of the wait; absent: none
+};
+struct ShowOperations {
+  bool active = false;
+  std::string vm;
+  std::optional<unsigned> limit;
+};
+struct ShowOperation {
+  std::string id;
+};
+struct AbortOperation {
+  std::string id;
+};
+struct ShowPolicy {
+  std::string vm;
+};
+struct SetMaintenance {
+  std::string host;
+  bool on = false;
+};
+struct Automate {
+  std::optional<bool> on;  ///< absent: only tell
+};
 struct CheckConfig {
   std::string file = kDefaultConfig;
 };
@@ -67,7 +106,9 @@ struct BuildAppliance {
 };
 
 using Command = std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries,
-                             ShowEvents, OrderLoad, CheckConfig, ShowConfig, BuildAppliance>;
+                             ShowEvents, OrderLoad, ShowForecast, ShowPlan, RankHosts, Explain,
+                             MigrateVm, ShowOperations, ShowOperation, AbortOperation, ShowPolicy,
+                             SetMaintenance, Automate, CheckConfig, ShowConfig, BuildAppliance>;
 
 struct Invocation {
   Connection connection;

@@ -6,9 +6,11 @@
 
 #include <cstdio>
 #include <exception>
+#include <thread>
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/follow.h"
 #include "daemon/config.h"
 #include "daemon/run.h"
 #include "virtseer/api/exit_codes.h"
@@ -24,10 +26,14 @@ Outcome runDaemon(const RunDaemon& command) {
   return {api::kUsage, "", faults + "virtseer: not started\n"};
 }
 
-std::size_t terminalColumns() {
+std::size_t columnsOf(int terminal) {
   winsize size{};
-  const bool known = isatty(STDOUT_FILENO) != 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  const bool known = isatty(terminal) != 0 && ioctl(terminal, TIOCGWINSZ, &size) == 0;
   return known && size.ws_col > 0 ? size.ws_col : kNoLimit;
+}
+
+bool print(std::string_view text, std::FILE* to) {
+  return std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fflush(to) == 0;
 }
 
 Outcome execute(const Invocation& invocation) {
@@ -42,11 +48,17 @@ Outcome execute(const Invocation& invocation) {
   const auto transport = [&](const Request& request) {
     return exchange(invocation.connection, request);
   };
-  return ask(command, invocation.output, transport, SystemClock().wall(), terminalColumns());
-}
-
-bool print(const std::string& text, std::FILE* to) {
-  return std::fwrite(text.data(), 1, text.size(), to) == text.size() && std::fflush(to) == 0;
+  const SystemClock clock;
+  const std::size_t room = columnsOf(STDOUT_FILENO);
+  if (const auto* move = std::get_if<MigrateVm>(&command); move && move->wait)
+    return migrateAndFollow(*move, invocation.output, transport,
+                            {.clock = clock,
+                             .pause = [](Millis span) { std::this_thread::sleep_for(span); },
+                             .say = [](std::string_view text) { print(text, stderr); },
+                             .terminal = isatty(STDERR_FILENO) != 0,
+                             .columns = columnsOf(STDERR_FILENO)},
+                            room);
+  return ask(command, invocation.output, transport, clock.wall(), room);
 }
 
 }  // namespace

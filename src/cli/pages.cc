@@ -4,30 +4,12 @@
 #include "base/text.h"
 #include "cli/body.h"
 #include "cli/columns.h"
+#include "cli/page.h"
 #include "cli/tables.h"
 #include "cli/units.h"
 
 namespace virtseer::cli {
 namespace {
-
-/// Headings with indented lines `name  value` below them, the values in one column.
-class Page {
- public:
-  explicit Page(std::string title) : out_(std::move(title) + "\n") {}
-
-  void heading(std::string_view text) { out_ += fmt::format("\n{}\n", text); }
-  void line(std::string_view name, std::string_view value) {
-    constexpr std::size_t kValueColumn = 18;
-    const std::size_t used = displayWidth(name) + 2;
-    out_ += fmt::format("  {}{}{}\n", name,
-                        std::string(used + 2 < kValueColumn ? kValueColumn - used : 2, ' '), value);
-  }
-  void item(std::string_view text) { out_ += fmt::format("  - {}\n", text); }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
 
 std::string atMost(const std::string& value, const std::string& most) {
   return most == "-" || most == value ? value : fmt::format("{} of at most {}", value, most);

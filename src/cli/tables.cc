@@ -24,14 +24,6 @@ std::optional<double> sum(std::optional<double> a, std::optional<double> b) {
   return a.value_or(0) + b.value_or(0);
 }
 
-/// In UTC, without the milliseconds: 2026-01-31 08:05:00.
-std::string timeText(const std::string& time) {
-  if (!parseRfc3339(time) || time.size() < 19) return time.empty() ? "-" : printable(time);
-  std::string out = time.substr(0, 19);
-  out[10] = ' ';
-  return out;
-}
-
 std::string labelsText(const Json& item) {
   const auto labels = pairs(item, {"labels"});
   return labels.empty() ? "-" : fmt::format("{}", fmt::join(labels, " "));

@@ -77,6 +77,17 @@ std::string spanText(Millis span) {
                     : fmt::format("{} d {} h", hours / 24, hours % 24);
 }
 
+std::string millisText(std::optional<double> ms) {
+  return secondsText(ms ? std::optional(*ms / 1000) : std::nullopt);
+}
+
+std::string timeText(std::string_view time) {
+  if (!parseRfc3339(time) || time.size() < 19) return time.empty() ? "-" : printable(time);
+  std::string out(time.substr(0, 19));
+  out[10] = ' ';
+  return out;
+}
+
 std::string agoText(std::string_view text, Timestamp now) {
   if (text.empty()) return "never";
   const auto time = parseRfc3339(text);

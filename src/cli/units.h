@@ -26,6 +26,10 @@ std::string numberText(std::optional<double> number);
 std::string countText(std::optional<double> count);
 /// 42 s, 3 min 5 s, 2 h 10 min, 5 d 3 h.
 std::string spanText(Millis span);
+/// As secondsText(), of milliseconds that came in a body.
+std::string millisText(std::optional<double> ms);
+/// In UTC, without the milliseconds: 2026-01-31 08:05:00.
+std::string timeText(std::string_view rfc3339);
 /// "3 s ago", or the time itself if it is not in the past; "never" if it is empty.
 std::string agoText(std::string_view rfc3339, Timestamp now);
 

@@ -1,35 +1,13 @@
 #include "cli/tables.h"
 
 #include <catch2/catch.hpp>
-#include <sstream>
 
-#include "cli/columns.h"
-#include "golden/cli/golden.h"
+#include "golden/cli/golden_tables.h"
 
 namespace virtseer::cli {
 namespace {
 
 const Timestamp kNow = *parseRfc3339("2026-01-31T08:05:00Z");
-
-void compare(const std::string& name, const Result<std::string>& text) {
-  REQUIRE(text.has_value());
-  golden::same("tests/golden/data/" + name, *text);
-  CHECK(text->find('\x1b') == std::string::npos);
-}
-
-/// A table whose last column has a bound fits a terminal of 100 columns.
-void compareTable(const std::string& name, const Result<std::string>& text) {
-  compare(name, text);
-  std::istringstream lines(*text);
-  for (std::string line; std::getline(lines, line);) {
-    INFO(line);
-    CHECK(displayWidth(line) <= 100);
-  }
-}
-
-std::string body(const std::string& name) {
-  return golden::read("tests/golden/data/" + name);
-}
 
 }  // namespace
 

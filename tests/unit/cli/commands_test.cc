@@ -76,6 +76,56 @@ TEST_CASE("commands ask the endpoints of the API", "[commands]") {
                                                            {"duration_ms", 5000}});
 }
 
+TEST_CASE("commands that decide and act ask the endpoints of the API", "[commands]") {
+  const auto body = [](const Request& request) { return nlohmann::json::parse(request.body); };
+  CHECK(requestOf(ShowForecast{"a/b"}).target == "/api/v1/vms/a%2Fb/forecast");
+  CHECK(requestOf(ShowPlan{}).target == "/api/v1/plan");
+  CHECK(requestOf(RankHosts{"web"}).target == "/api/v1/vms/web/ranking");
+  CHECK(requestOf(Explain{"p-1/2"}).target == "/api/v1/explanations/p-1%2F2");
+  MigrateVm move;
+  move.vm = "web";
+  CHECK(requestOf(move).method == Request::Method::post);
+  CHECK(requestOf(move).target == "/api/v1/vms/web/migrate");
+  CHECK(body(requestOf(move)) == nlohmann::json{{"dry_run", false}});
+  move.to = "beta", move.dry_run = true, move.copy_storage = true;
+  CHECK(body(requestOf(move)) ==
+        nlohmann::json{{"to", "beta"}, {"dry_run", true}, {"copy_storage", true}});
+  ShowOperations list;
+  CHECK(requestOf(list).target == "/api/v1/operations");
+  list.active = true, list.vm = "w b", list.limit = 7;
+  CHECK(requestOf(list).target == "/api/v1/operations?active=true&vm=w%20b&limit=7");
+  CHECK(requestOf(ShowOperation{"m-1"}).target == "/api/v1/operations/m-1");
+  CHECK(requestOf(AbortOperation{"m-1"}).target == "/api/v1/operations/m-1/abort");
+  CHECK(requestOf(AbortOperation{"m-1"}).method == Request::Method::post);
+  CHECK(requestOf(ShowPolicy{"web"}).target == "/api/v1/vms/web/policy");
+  CHECK(requestOf(SetMaintenance{"beta", true}).target == "/api/v1/hosts/beta/maintenance");
+  CHECK(body(requestOf(SetMaintenance{"beta", true})) == nlohmann::json{{"on", true}});
+  CHECK(requestOf(Automate{}).method == Request::Method::get);
+  CHECK(requestOf(Automate{false}).method == Request::Method::post);
+  CHECK(requestOf(Automate{false}).target == "/api/v1/automation");
+  CHECK(body(requestOf(Automate{false})) == nlohmann::json{{"on", false}});
+}
+
+TEST_CASE("a plan without a move is nothing to do, a dry run that does not fit is a refusal",
+          "[commands]") {
+  const auto answer = [](const char* body) {
+    return [body](const Request&) -> Result<Reply> { return Reply{200, body}; };
+  };
+  MigrateVm move;
+  move.vm = "web", move.dry_run = true;
+  for (const Output output : {Output::table, Output::json}) {
+    CHECK(ask(ShowPlan{}, output, answer(R"({"steps":[]})"), kNow).exit_code == api::kNothingToDo);
+    CHECK(ask(ShowPlan{}, output, answer(R"({"steps":[{}]})"), kNow).exit_code == api::kDone);
+    CHECK(ask(move, output, answer(R"({"operation":null,"dry_run":{"fits":false}})"), kNow)
+              .exit_code == api::kRefused);
+    CHECK(ask(move, output, answer(R"({"operation":null,"dry_run":{"fits":true}})"), kNow)
+              .exit_code == api::kDone);
+    CHECK(
+        ask(move, output, answer(R"({"operation":{"id":"m-1"},"dry_run":null})"), kNow).exit_code ==
+        api::kDone);
+  }
+}
+
 TEST_CASE("as json the body comes out byte for byte", "[commands]") {
   const std::string body = "{ \"items\" : [], \"next\":null }\n";
   FakeDaemon daemon{{{"/api/v1/vms", {200, body}}}, {}};
@@ -132,7 +182,9 @@ TEST_CASE("series of a name that is no VM are asked of the host", "[commands]") 
 
 TEST_CASE("an answer that is no JSON is a failure, not a crash", "[commands]") {
   for (const char* body : {"", "nonsense", "[]", "{}", "{\"items\":5}",
-                           "{\"items\":[1,null,{\"name\":7,\"usage\":[]}]}"}) {
+                           "{\"items\":[1,null,{\"name\":7,\"usage\":[],\"steps\":5}]}",
+                           "{\"hosts\":[{\"shares\":[7],\"contention\":[]}],\"steps\":[{}]}",
+                           "{\"dry_run\":{\"fits\":true,\"checks\":7,\"ranked\":{\"cost\":[]}}}"}) {
     INFO(body);
     const auto answer = [body](const Request&) -> Result<Reply> { return Reply{200, body}; };
     const ShowSeries series{.name = "x",
@@ -143,8 +195,13 @@ TEST_CASE("an answer that is no JSON is a failure, not a crash", "[commands]") {
                             .aggregation = "",
                             .source = "",
                             .labels = {}};
-    for (const Command& command : std::vector<Command>{ShowVms{}, ShowHosts{}, ShowStatus{},
-                                                       ShowVm{"x"}, series, ShowEvents{}}) {
+    MigrateVm move;
+    move.vm = "x";
+    for (const Command& command :
+         std::vector<Command>{ShowVms{}, ShowHosts{}, ShowStatus{}, ShowVm{"x"}, series,
+                              ShowEvents{}, ShowForecast{"x"}, RankHosts{"x"}, Explain{"x"}, move,
+                              ShowOperations{}, ShowOperation{"x"}, AbortOperation{"x"},
+                              ShowPolicy{"x"}, SetMaintenance{"x", true}, Automate{}}) {
       const auto outcome = ask(command, Output::table, answer, kNow);
       CHECK((outcome.exit_code == api::kDone || outcome.exit_code == api::kFailed));
       CHECK(outcome.out.empty() == (outcome.exit_code != api::kDone));

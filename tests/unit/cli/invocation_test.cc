@@ -64,6 +64,37 @@ TEST_CASE("each command takes its own options", "[invocation]") {
   CHECK(build.agent == "a");
 }
 
+TEST_CASE("commands that decide and act take their own options", "[invocation]") {
+  CHECK(command<ShowForecast>({"forecast", "web"}).vm == "web");
+  command<ShowPlan>({"plan"});
+  CHECK(command<RankHosts>({"rank", "web"}).vm == "web");
+  CHECK(command<Explain>({"explain", "p-1/2"}).id == "p-1/2");
+  const auto plain = command<MigrateVm>({"migrate", "web"});
+  CHECK(plain.vm == "web");
+  CHECK(plain.to.empty());
+  CHECK_FALSE((plain.dry_run || plain.copy_storage || plain.wait));
+  CHECK_FALSE(plain.timeout);
+  const auto dry = command<MigrateVm>({"migrate", "web", "beta", "--dry-run", "--copy-storage"});
+  CHECK(dry.to == "beta");
+  CHECK((dry.dry_run && dry.copy_storage));
+  const auto waited = command<MigrateVm>({"migrate", "web", "--wait", "--timeout", "5m"});
+  CHECK(waited.wait);
+  CHECK(waited.timeout == Millis(300'000));
+  const auto list =
+      command<ShowOperations>({"operations", "--active", "--vm", "web", "--limit", "3"});
+  CHECK(list.active);
+  CHECK(list.vm == "web");
+  CHECK(list.limit == 3u);
+  CHECK(command<ShowOperation>({"operation", "m-1"}).id == "m-1");
+  CHECK(command<AbortOperation>({"abort", "m-1"}).id == "m-1");
+  CHECK(command<ShowPolicy>({"policy", "show", "web"}).vm == "web");
+  CHECK(command<SetMaintenance>({"maintenance", "beta", "on"}).on);
+  CHECK_FALSE(command<SetMaintenance>({"maintenance", "beta", "off"}).on);
+  CHECK_FALSE(command<Automate>({"automation"}).on);
+  CHECK(command<Automate>({"automation", "on"}).on == true);
+  CHECK(command<Automate>({"automation", "off"}).on == false);
+}
+
 TEST_CASE("the output format of the program and the folder of the appliance do not mix",
           "[invocation]") {
   const auto parsed = parse({"appliance", "build", "--directory", "dir", "--output", "json"});
@@ -99,6 +130,22 @@ TEST_CASE("wrong usage is told and returns the code for it", "[invocation]") {
       {"load", "web", "--stop", "--cpu", "1"},
       {"config"},
       {"appliance"},
+      {"forecast"},
+      {"rank"},
+      {"explain", ""},
+      {"migrate"},
+      {"migrate", "web", "beta", "gamma"},
+      {"migrate", "web", "--timeout", "5m"},
+      {"migrate", "web", "--wait", "--timeout", "soon"},
+      {"migrate", "web", "--wait", "--dry-run"},
+      {"operations", "--limit", "0"},
+      {"operation"},
+      {"abort"},
+      {"policy"},
+      {"policy", "show"},
+      {"maintenance", "beta"},
+      {"maintenance", "beta", "yes"},
+      {"automation", "maybe"},
       {"vm", ""},
       {"vm", "a\nb"},
       {"series", ""},
