@@ -175,6 +175,13 @@ Result<std::vector<api::LatestView>> DaemonBackend::latest(const std::string& na
   return out;
 }
 
+std::optional<double> DaemonBackend::latestOf(StreamId stream, std::string_view metric) {
+  const auto names = store_.series().names(stream);
+  for (const auto& value : store_.series().latest(stream))
+    if (names[value.column].metric == metric) return value.value;
+  return std::nullopt;
+}
+
 std::vector<Uuid> DaemonBackend::entities() {
   std::vector<Uuid> out{inventory_.host().uuid};
   for (const auto& [uuid, vm] : inventory_.present()) out.push_back(uuid);

@@ -52,6 +52,8 @@ class DaemonBackend final : public api::Backend {
   void storeSwapped() { usage_.forget(); }
   boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, api::LoadOrder order) override;
   Result<Uuid> entity(const std::string& entity) override;
+  /// The last value of a stream's first series of that metric.
+  std::optional<double> latestOf(StreamId stream, std::string_view metric);
 
  private:
   api::VmView view(const Vm& vm);

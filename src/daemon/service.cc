@@ -15,6 +15,7 @@
 #include "collect/host_collector.h"
 #include "collect/libvirt_collector.h"
 #include "daemon/backend.h"
+#include "daemon/decisions.h"
 #include "daemon/identity.h"
 #include "daemon/inventory.h"
 #include "daemon/loop_lag.h"
@@ -119,6 +120,9 @@ struct Service::Parts {
         stopped(loop, asio::steady_timer::time_point::max()) {}
 
   daemon::Parts backendParts();
+  Result<std::vector<fleet::PeerOptions>> peerOptions();
+  Wellbeing wellbeing(const Uuid& vm);
+  void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
   void storeSwapped();
   void addEnvironment(const std::string& uri);
@@ -146,6 +150,7 @@ struct Service::Parts {
   std::vector<std::pair<std::unique_ptr<collect::HostCollector>, std::unique_ptr<TaskGroup>>>
       retired;
   DaemonBackend backend;
+  std::unique_ptr<DaemonDecisions> decisions;
   std::unique_ptr<api::Server> server;
   TaskGroup tasks;
   asio::steady_timer stopped;
@@ -211,6 +216,46 @@ void Service::Parts::storeSwapped() {
   if (host) host->storeSwapped();
   links.storeSwapped();
   backend.storeSwapped();
+  if (decisions) decisions->storeSwapped();
+}
+
+Result<std::vector<fleet::PeerOptions>> Service::Parts::peerOptions() {
+  std::vector<fleet::PeerOptions> out;
+  for (const auto& peer : config.peers) {
+    auto token = readToken(peer.token_file);
+    if (!token) return fail(token.error().in("peer " + peer.name));
+    out.push_back({.name = peer.name,
+                   .url = peer.url,
+                   .token = std::move(*token),
+                   .migration_uri = peer.migration_uri.empty()
+                                        ? fmt::format("qemu+tls://{}/system", peer.name)
+                                        : peer.migration_uri});
+  }
+  return out;
+}
+
+Wellbeing Service::Parts::wellbeing(const Uuid& uuid) {
+  Wellbeing out;
+  const auto vm = backend.vm(uuid.text());
+  if (!vm) return out;
+  out.agent = vm->agent.state == AgentLink::State::connected;
+  if (vm->agent.last_echo) out.echo_age = clock.wall() - *vm->agent.last_echo;
+  out.cpu_cores = vm->usage.cpu_cores;
+  out.cpu_delay_cores = vm->usage.cpu_delay_cores;
+  out.work_units_per_s = vm->usage.work_units_per_second;
+  out.ticks = backend.latestOf({uuid, Source::guest}, "guest_ticks_total");
+  return out;
+}
+
+void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
+  decisions = std::make_unique<DaemonDecisions>(
+      loop, clock, config, inventory, store, *places.front().environment, std::move(peers),
+      DaemonDecisions::Parts{
+          .wellbeing = [this](const Uuid& vm) { return wellbeing(vm); },
+          .report = [this](Event event) { report(std::move(event)); },
+          .failed = [this](const std::string& name,
+                           const std::string& what) { stop(name + " ended: " + what); }});
+  decisions->storeSwapped();
 }
 
 void Service::Parts::addEnvironment(const std::string& uri) {
@@ -236,6 +281,8 @@ void Service::Parts::addEnvironment(const std::string& uri) {
               [this, &environment](const platform::Notice& notice) {
                 if (notice.kind == platform::Notice::Kind::connected)
                   tasks.spawn("host facts", learnHost(environment));
+                // Only the first environment's VMs are planned for and moved.
+                if (&environment == places.front().environment.get()) decisions->notice(notice);
               }});
   places.push_back(std::move(place));
 }
@@ -310,9 +357,13 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
   const auto token = readToken(config.api.token_file);
   if (!token) co_return fail(token.error());
+  auto peers = peerOptions();
+  if (!peers) co_return fail(peers.error());
+  for (const auto& uri : config.libvirt.uris) addEnvironment(uri);
+  makeDecisions(std::move(*peers));
   auto allowed_hosts = config.api.allowed_hosts;
   if (!config.host.name.empty()) allowed_hosts.push_back(config.host.name);
-  auto listening = api::Server::start(loop, backend, clock,
+  auto listening = api::Server::start(loop, backend, *decisions, clock,
                                       {.socket = config.api.socket,
                                        .listen = config.api.listen,
                                        .token = *token,
@@ -325,9 +376,9 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
   tasks.spawn("store", store.run());
   tasks.spawn("loop lag", lag.run());
-  for (const auto& uri : config.libvirt.uris) addEnvironment(uri);
   for (const auto& place : places) place.collector->start(tasks);
   startHost();
+  decisions->start();
   if (const auto interval = watchdogInterval()) tasks.spawn("watchdog", feedWatchdog(*interval));
   report({.time = clock.wall(),
           .severity = Severity::info,
@@ -343,6 +394,7 @@ asio::awaitable<void> Service::Parts::end() {
   notifyManager("STOPPING=1\nSTATUS=stopping");
   if (server) log(Level::info, "stopping: " + stop_reason);
   if (server) co_await server->stop(kServerPatience);
+  if (decisions) co_await decisions->stop();
   co_await links.stop();
   for (auto& [old, old_tasks] : retired) co_await old_tasks->join();
   if (host_tasks) {
@@ -360,6 +412,8 @@ asio::awaitable<void> Service::Parts::end() {
   co_await tasks.join();
   if (const auto problem = store.problem(); !problem.empty())
     log(Level::error, "what was not written yet is lost: " + problem);
+  server.reset();
+  decisions.reset();
   places.clear();
   files.close();
   store.close();

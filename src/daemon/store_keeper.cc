@@ -43,7 +43,8 @@ StoreKeeper::StoreKeeper(asio::any_io_executor loop, const Clock& clock,
       // reserve.
       writer_(loop, "vs-store", {.threads = 1, .queue = 16, .abandoned = 1}),
       readers_(loop, "vs-read", {.threads = 2, .queue = 64, .abandoned = 2}),
-      wake_(loop) {
+      wake_(loop),
+      written_(loop, asio::steady_timer::time_point::max()) {
   stores_.push_back(store::memoryStore(kMemoryRows));
 }
 
@@ -105,7 +106,32 @@ void StoreKeeper::stop() {
   wake_.cancel();
 }
 
+asio::awaitable<Result<void>> StoreKeeper::durable() {
+  // What is being written now began before the latest change.
+  const auto wanted = writes_begun_ + 1;
+  touched();
+  while (writes_ended_ < wanted) {
+    if (!on_disk_)
+      co_return fail(Code::unreachable, problem_.empty() ? "the store is not open yet" : problem_);
+    if (stopping_) co_return fail(Code::cancelled, "the daemon is stopping");
+    boost::system::error_code ignored;
+    co_await written_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none)
+      co_return fail(Code::cancelled, "given up");
+  }
+  co_return last_write_;
+}
+
 asio::awaitable<Result<void>> StoreKeeper::writeOnce(bool sync) {
+  ++writes_begun_;
+  last_write_ = co_await write(sync);
+  ++writes_ended_;
+  written_.cancel();
+  co_return last_write_;
+}
+
+asio::awaitable<Result<void>> StoreKeeper::write(bool sync) {
   dirty_ = false;
   auto& series = store().series();
   auto commit = series.takeCommit(clock_.wall() - kIdle);

@@ -52,6 +52,11 @@ class StoreKeeper {
   /// To be called after rows, events or settings were appended: a write follows soon.
   void touched();
 
+  /// Returns once all events and settings that were appended until now are on the disk, or with why
+  /// they are not (they are tried again all the same). Code::unreachable while no store on disk
+  /// serves, Code::cancelled once it was told to stop.
+  boost::asio::awaitable<Result<void>> durable();
+
   store::SeriesStore& series() { return store().series(); }
   store::EventLog& events() { return store().events(); }
   store::Settings& settings() { return store().settings(); }
@@ -82,6 +87,7 @@ class StoreKeeper {
 
   store::Store& store() { return *stores_.back(); }
   boost::asio::awaitable<Result<void>> writeOnce(bool sync);
+  boost::asio::awaitable<Result<void>> write(bool sync);
   boost::asio::awaitable<void> measure();
   void failed(const Error& error);
   void recovered();
@@ -93,12 +99,16 @@ class StoreKeeper {
   BlockingPool writer_;
   BlockingPool readers_;
   boost::asio::steady_timer wake_;
+  boost::asio::steady_timer written_;  ///< cancelled after each write
   /// The last one serves. An earlier one (in memory) stays for readers that still hold a piece of
   /// it.
   std::vector<std::unique_ptr<store::Store>> stores_;
   bool on_disk_ = false;
   bool dirty_ = false;
   bool stopping_ = false;
+  std::uint64_t writes_begun_ = 0;
+  std::uint64_t writes_ended_ = 0;
+  Result<void> last_write_;
   std::string problem_;
   std::uint64_t disk_bytes_ = 0;
   std::optional<std::chrono::steady_clock::time_point> writing_since_;

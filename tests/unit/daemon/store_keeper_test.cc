@@ -154,3 +154,47 @@ TEST_CASE("a store that is damaged is set aside under another name and said") {
   CHECK(aside == 1);
   world.keeper.close();
 }
+
+namespace {
+
+asio::awaitable<void> waitDurable(daemon::StoreKeeper& keeper, std::optional<Result<void>>& out) {
+  out = co_await keeper.durable();
+}
+
+}  // namespace
+
+TEST_CASE("what durable() promised is there after the daemon was killed") {
+  const Folder folder;
+  const Folder copy;
+  {
+    World world(folder.path);
+    world.open();
+    world.tasks.spawn("run", world.keeper.run());
+    for (int i = 0; i < 5; ++i) {
+      world.keeper.settings().put("operation/" + std::to_string(i), "state");
+      std::optional<Result<void>> done;
+      world.tasks.spawn("durable", waitDurable(world.keeper, done));
+      REQUIRE(world.until([&] { return done.has_value(); }));
+      CHECK(done->has_value());
+    }
+    // What a kill at this moment would leave.
+    std::filesystem::copy(folder.path, copy.path,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
+    world.finish();
+  }
+  World world(copy.path);
+  world.open();
+  CHECK(world.keeper.settings().list("operation/").size() == 5);
+  world.keeper.close();
+}
+
+TEST_CASE("nothing is promised while no store on disk serves") {
+  const Folder folder;
+  World world(folder.path);
+  std::optional<Result<void>> done;
+  world.tasks.spawn("durable", waitDurable(world.keeper, done));
+  REQUIRE(world.until([&] { return done.has_value(); }));
+  CHECK(done->error().code == Code::unreachable);
+  world.keeper.close();
+}

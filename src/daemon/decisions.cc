@@ -1,0 +1,464 @@
+#include "daemon/decisions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/operation_words.h"
+#include "decide/explain.h"
+#include "decide/policy.h"
+
+namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Millis kErrorsRemembered{60'000};
+constexpr std::size_t kErrorsPerVm = 100;
+
+act::MigrationRules migrationRules(const Config& config) {
+  act::MigrationRules rules;
+  rules.watch = config.migration.watch;
+  rules.echo_back = config.migration.echo_back;
+  rules.stall = config.migration.stall;
+  rules.downtime_limit = config.migration.downtime_limit;
+  rules.bandwidth_bytes_per_s = config.migration.bandwidth_bytes_per_s;
+  rules.at_once = config.migration.at_once;
+  return rules;
+}
+
+bool newerFirst(const Operation& a, const Operation& b) {
+  return std::tie(b.created, b.id) < std::tie(a.created, a.id);
+}
+
+/// Why no host of a ranking takes the VM, shortest way to say it.
+std::string noHost(const Ranking& ranking) {
+  std::string out;
+  for (const auto& host : ranking.hosts)
+    for (const auto& exclusion : host.excluded) {
+      if (host.current) continue;
+      out +=
+          fmt::format("{}{}: {}", out.empty() ? "" : "; ", printable(host.name), exclusion.words);
+      break;
+    }
+  return out.empty() ? "no other host is known: name peers in the configuration" : out;
+}
+
+}  // namespace
+
+DaemonDecisions::DaemonDecisions(asio::any_io_executor loop, const Clock& clock,
+                                 const Config& config, Inventory& inventory, StoreKeeper& store,
+                                 platform::Environment& environment,
+                                 std::vector<fleet::PeerOptions> peers, Parts parts)
+    : loop_(loop),
+      clock_(clock),
+      config_(config),
+      inventory_(inventory),
+      store_(store),
+      environment_(environment),
+      parts_(std::move(parts)),
+      journal_(store),
+      peers_(loop, clock, std::move(peers)),
+      operations_(std::make_unique<act::Operations>(loop, clock, environment.actions(), peers_,
+                                                    journal_, migrationContext(),
+                                                    migrationRules(config))),
+      arrivals_(std::make_unique<act::Arrivals>(loop, clock, environment.actions(), peers_,
+                                                journal_, arrivalContext())),
+      foresight_(std::make_unique<Foresight>(loop, clock, config, foresightContext())),
+      tasks_(loop, parts_.failed) {}
+
+DaemonDecisions::~DaemonDecisions() = default;
+
+act::MigrationContext DaemonDecisions::migrationContext() {
+  return {
+      .self = [this] { return inventory_.host(); },
+      .vm = [this](const Uuid& vm) { return inventory_.find(vm.text()); },
+      .policy =
+          [this](const Uuid& uuid) {
+            const auto vm = inventory_.find(uuid.text());
+            return vm ? foresight_->policy(*vm).policy : Policy{};
+          },
+      .wellbeing = [this](const Uuid& vm) { return wellbeing(vm); },
+      .moves = [this](const Uuid& vm) { return keepsakes_.moves(vm); },
+      .moved =
+          [this](const Uuid& vm, PastMove move) {
+            keepsakes_.addMove(vm, std::move(move));
+            store_.touched();
+          },
+      .report = parts_.report,
+  };
+}
+
+act::ArrivalContext DaemonDecisions::arrivalContext() {
+  return {
+      .self = [this] { return inventory_.host(); },
+      .room = [this] { return foresight_->room(); },
+      .adopt =
+          [this](const Uuid& vm, std::vector<PastMove> moves) {
+            keepsakes_.setMoves(vm, std::move(moves));
+            store_.touched();
+          },
+      .sent = [this](const std::string& id) -> Result<Operation> {
+        auto found = operations_->find(id);
+        if (!found) return fail(Code::not_found, "no operation has the id " + printable(id));
+        return std::move(*found);
+      },
+      .report = parts_.report,
+  };
+}
+
+ForesightContext DaemonDecisions::foresightContext() {
+  return {
+      .host = [this] { return inventory_.host(); },
+      .vms =
+          [this] {
+            std::vector<Vm> out;
+            for (const auto& [uuid, vm] : inventory_.present())
+              if (vm.environment == environment_.status().uri) out.push_back(vm);
+            return out;
+          },
+      .series = [this]() -> store::SeriesStore& { return store_.series(); },
+      .settings = [this]() -> store::Settings& { return store_.settings(); },
+      .read =
+          [this](std::function<Result<void>()> job) {
+            return store_.read("history for forecasts", std::move(job));
+          },
+      .actions = [this]() -> platform::Actions* {
+        return environment_.status().connected ? &environment_.actions() : nullptr;
+      },
+      .peers = [this] { return peers_.states(); },
+      .flights =
+          [this] {
+            auto out = operations_->flights();
+            for (auto& flight : arrivals_->flights()) out.push_back(std::move(flight));
+            return out;
+          },
+      .reservations = [this] { return arrivals_->reservations(); },
+      .moves = [this](const Uuid& vm) { return keepsakes_.moves(vm); },
+      .maintenance = [this] { return maintenance(); },
+      .policy = [this] { return policies(); },
+      .carry_out = [this](const PlanStep& step) { carryOut(step); },
+      .report = parts_.report,
+  };
+}
+
+void DaemonDecisions::start() {
+  tasks_.spawn("foresight", foresight_->run());
+  tasks_.spawn("peers", peers_.run(config_.plan.round));
+}
+
+void DaemonDecisions::storeSwapped() {
+  keepsakes_.use(store_.settings());
+  foresight_->storeSwapped();
+  recoverOnce();
+}
+
+/// Where VMs are is asked of libvirt, what was under way is read from the disk: both must serve.
+void DaemonDecisions::recoverOnce() {
+  if (recovered_ || !store_.open_on_disk() || !environment_.status().connected) return;
+  recovered_ = true;
+  arrivals_->recover();
+  operations_->recover();
+}
+
+void DaemonDecisions::notice(const platform::Notice& notice) {
+  using Kind = platform::Notice::Kind;
+  switch (notice.kind) {
+    case Kind::connected:
+      foresight_->stale();
+      recoverOnce();
+      break;
+    case Kind::vm_lifecycle:
+      foresight_->stale();
+      arrivals_->nudge(*notice.vm);
+      break;
+    case Kind::vm_changed:
+      foresight_->stale();
+      break;
+    case Kind::io_error: {
+      auto& errors = io_errors_[*notice.vm];
+      errors.push_back(clock_.wall());
+      if (errors.size() > kErrorsPerVm) errors.pop_front();
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+asio::awaitable<void> DaemonDecisions::stop() {
+  tasks_.cancel();
+  operations_->cancel();
+  arrivals_->cancel();
+  co_await tasks_.join();
+  co_await operations_->join();
+  co_await arrivals_->join();
+  co_await foresight_->save();
+}
+
+Wellbeing DaemonDecisions::wellbeing(const Uuid& vm) {
+  auto out = parts_.wellbeing(vm);
+  const auto errors = io_errors_.find(vm);
+  if (errors == io_errors_.end()) return out;
+  while (!errors->second.empty() && errors->second.front() < clock_.wall() - kErrorsRemembered)
+    errors->second.pop_front();
+  out.io_errors = errors->second.size();
+  if (errors->second.empty()) io_errors_.erase(errors);
+  return out;
+}
+
+PolicyConfiguration DaemonDecisions::policies() {
+  auto out = config_.policy;
+  out.stop |= keepsakes_.stopped().has_value();
+  return out;
+}
+
+void DaemonDecisions::carryOut(const PlanStep& step) {
+  tasks_.spawn("step " + step.id, begin({.vm = step.vm,
+                                         .to = step.to.text(),
+                                         .origin = OperationOrigin::plan,
+                                         .plan_step = step.id,
+                                         .return_of = {},
+                                         .reasons = step.reasons,
+                                         .cpus = step.cpus,
+                                         .copy_storage = {}}));
+}
+
+asio::awaitable<void> DaemonDecisions::begin(act::MigrationOrder order) {
+  const auto begun = co_await operations_->migrate(order);
+  if (begun) co_return;
+  parts_.report(
+      {.time = clock_.wall(),
+       .severity = Severity::warning,
+       .kind = "plan.step_refused",
+       .entity = order.vm,
+       .message = fmt::format("step {} was not begun: {}", order.plan_step, begun.error().message),
+       .fields = {{"step", order.plan_step}}});
+}
+
+Result<api::ForecastAnswer> DaemonDecisions::forecast(const std::string& name) {
+  const auto vm = inventory_.find(name);
+  if (!vm) return fail(vm.error());
+  return foresight_->forecast(*vm);
+}
+
+asio::awaitable<Result<Ranking>> DaemonDecisions::rank(std::string name) {
+  const auto vm = inventory_.find(name);
+  if (!vm) co_return fail(vm.error());
+  co_return co_await foresight_->rank(vm->uuid);
+}
+
+Result<api::PolicyView> DaemonDecisions::policy(const std::string& name) {
+  const auto vm = inventory_.find(name);
+  if (!vm) return fail(vm.error());
+  return api::PolicyView{vm->uuid, vm->name, foresight_->policy(*vm)};
+}
+
+Result<api::Explanation> DaemonDecisions::explain(const std::string& id) {
+  api::Explanation out{.id = id, .lines = {}, .plan = {}, .step = {}, .operation = {}};
+  if (auto found = operation(id)) {
+    out.lines = explainOperation(*found);
+    out.plan = found->plan_step.empty() ? std::nullopt : foresight_->plan(found->plan_step);
+    out.operation = std::move(*found);
+  } else {
+    out.plan = foresight_->plan(id);
+  }
+  if (!out.plan && !out.operation)
+    return fail(Code::not_found,
+                fmt::format("no plan, step or operation has the id \"{}\": 'virtseer plan' and "
+                            "'virtseer operations' name them",
+                            printable(id)));
+  if (!out.plan) return out;
+  for (const auto& step : out.plan->steps)
+    if (step.id == id || (out.operation && step.id == out.operation->plan_step)) out.step = step;
+  for (auto& line : decide::explain(*out.plan)) out.lines.push_back(std::move(line));
+  return out;
+}
+
+asio::awaitable<Result<RankedHost>> DaemonDecisions::choose(Vm vm, std::string wanted) {
+  const auto ranking = co_await foresight_->rank(vm.uuid);
+  if (!ranking) co_return fail(ranking.error());
+  for (const auto& host : ranking->hosts) {
+    const bool named = host.name == wanted || host.host.text() == wanted;
+    if (wanted.empty() ? host.fits() : named) co_return host;
+  }
+  if (!wanted.empty()) co_return fail(Code::not_found, "no host is called " + printable(wanted));
+  co_return fail(Code::refused,
+                 fmt::format("no host is better for {}: {}", printable(vm.name), noHost(*ranking)));
+}
+
+asio::awaitable<Result<api::MigrateAnswer>> DaemonDecisions::migrate(std::string name,
+                                                                     api::MigrateRequest request) {
+  const auto vm = inventory_.find(name);
+  if (!vm) co_return fail(vm.error());
+  auto ranked = co_await choose(*vm, request.to);
+  if (!ranked && request.to.empty()) co_return fail(ranked.error());
+
+  act::MigrationOrder order{.vm = vm->uuid,
+                            .to = request.to.empty() ? ranked->host.text() : request.to,
+                            .origin = OperationOrigin::person,
+                            .plan_step = {},
+                            .return_of = {},
+                            .reasons = {"a person asked for it"},
+                            .cpus = foresight_->wants(*vm).first,
+                            .copy_storage = request.copy_storage};
+  if (!request.dry_run) {
+    auto begun = co_await operations_->migrate(std::move(order));
+    if (!begun) co_return fail(begun.error());
+    co_return api::MigrateAnswer{.operation = std::move(*begun), .dry_run = {}};
+  }
+  auto preview = co_await operations_->preview(std::move(order));
+  if (!preview) co_return fail(preview.error());
+  co_return api::MigrateAnswer{
+      .operation = {},
+      .dry_run = api::MigrateDryRun{.vm = preview->vm,
+                                    .vm_name = preview->vm_name,
+                                    .to = preview->to,
+                                    .to_name = preview->to_name,
+                                    .fits = preview->fits(),
+                                    .copy_storage = preview->copy_storage,
+                                    .checks = std::move(preview->checks),
+                                    .ranked = ranked ? std::optional(*ranked) : std::nullopt}};
+}
+
+std::vector<Operation> DaemonDecisions::operations(const api::OperationFilter& filter) {
+  auto all = operations_->all();
+  for (auto& arrival : arrivals_->all()) all.push_back(std::move(arrival));
+  std::erase_if(all, [&](const Operation& operation) {
+    return (filter.active && ended(operation.state)) || (filter.vm && operation.vm != *filter.vm);
+  });
+  std::sort(all.begin(), all.end(), newerFirst);
+  if (all.size() > filter.limit) all.resize(filter.limit);
+  return all;
+}
+
+Result<Operation> DaemonDecisions::operation(const std::string& id) {
+  if (auto found = operations_->find(id)) return std::move(*found);
+  if (auto found = arrivals_->find(id)) return std::move(*found);
+  return fail(Code::not_found,
+              fmt::format("no operation has the id \"{}\": 'virtseer operations' lists them",
+                          printable(id)));
+}
+
+asio::awaitable<Result<Operation>> DaemonDecisions::abort(std::string id) {
+  if (!operations_->find(id) && arrivals_->find(id))
+    co_return fail(Code::refused,
+                   fmt::format("{} is carried out by the source: abort it there, "
+                               "on {}",
+                               printable(id), printable(arrivals_->find(id)->from_name)));
+  co_return operations_->abort(id);
+}
+
+asio::awaitable<Result<void>> DaemonDecisions::setMaintenance(std::string host, bool on) {
+  const auto& self = inventory_.host();
+  if (host != self.name && host != self.uuid.text()) {
+    const auto peer = peers_.find(host);
+    if (!peer) co_return fail(peer.error());
+    co_return co_await (*peer)->setMaintenance(on);
+  }
+  if (maintenance() == on) co_return Result<void>{};
+  keepsakes_.setMaintenance(on, clock_.wall());
+  foresight_->stale();
+  parts_.report({.time = clock_.wall(),
+                 .severity = Severity::info,
+                 .kind = on ? "host.maintenance_on" : "host.maintenance_off",
+                 .entity = self.uuid,
+                 .message = on ? "this host is in maintenance: it takes no VM and gives up its own"
+                               : "maintenance of this host has ended",
+                 .fields = {}});
+  co_return co_await store_.durable();
+}
+
+api::Automation DaemonDecisions::automation() {
+  if (config_.policy.stop) return {.on = false, .said_by = "configuration", .since = {}};
+  const auto stopped = keepsakes_.stopped();
+  return {.on = !stopped, .said_by = stopped ? "person" : "configuration", .since = stopped};
+}
+
+api::Automation DaemonDecisions::setAutomation(bool on) {
+  if (keepsakes_.stopped().has_value() == on) {
+    keepsakes_.setStopped(!on, clock_.wall());
+    store_.touched();
+    parts_.report({.time = clock_.wall(),
+                   .severity = Severity::info,
+                   .kind = on ? "automation.on" : "automation.off",
+                   .entity = inventory_.host().uuid,
+                   .message = on ? "virtseer may act by itself again, as far as policy allows"
+                                 : "virtseer does nothing by itself until told otherwise",
+                   .fields = {}});
+  }
+  return automation();
+}
+
+asio::awaitable<Result<FleetState>> DaemonDecisions::fleetState() {
+  co_return foresight_->fleetState();
+}
+
+asio::awaitable<Result<RemoteVm>> DaemonDecisions::remoteVm(Uuid vm) {
+  auto presence = co_await environment_.actions().presence(vm);
+  if (!presence) co_return fail(presence.error());
+  presence->suspended = arrivals_->suspended(vm);
+  co_return RemoteVm{.presence = std::move(*presence), .wellbeing = wellbeing(vm)};
+}
+
+asio::awaitable<Result<ReserveAnswer>> DaemonDecisions::reserve(ReserveOrder order) {
+  return arrivals_->reserve(std::move(order));
+}
+Result<Reservation> DaemonDecisions::renew(const std::string& operation) {
+  return arrivals_->renew(operation);
+}
+asio::awaitable<Result<void>> DaemonDecisions::release(std::string operation) {
+  return arrivals_->release(std::move(operation));
+}
+asio::awaitable<Result<void>> DaemonDecisions::commit(std::string operation, CommitOrder order) {
+  return arrivals_->commit(std::move(operation), std::move(order));
+}
+asio::awaitable<Result<void>> DaemonDecisions::revive(std::string operation) {
+  return arrivals_->revive(std::move(operation));
+}
+
+/// The VM of an arrival goes home: a migration of ours, however often it is asked for.
+asio::awaitable<Result<Operation>> DaemonDecisions::sendBack(std::string id) {
+  const auto arrival = arrivals_->find(id);
+  if (!arrival) co_return fail(Code::not_found, "no VM came here by operation " + printable(id));
+  for (auto& begun : operations_->all())
+    if (begun.return_of == id) co_return std::move(begun);
+  co_return co_await operations_->migrate({.vm = arrival->vm,
+                                           .to = arrival->from.text(),
+                                           .origin = OperationOrigin::returning,
+                                           .plan_step = {},
+                                           .return_of = id,
+                                           .reasons = {"its move here did not do it good"},
+                                           .cpus = arrival->cpus,
+                                           .copy_storage = arrival->copy_storage});
+}
+
+api::Decisions::Counts DaemonDecisions::counts() {
+  Counts out;
+  const auto seen = foresight_->counts();
+  out.rounds = seen.rounds;
+  out.plans = seen.plans;
+  out.forecasts_scored = seen.scored;
+  out.forecast_points_dropped = seen.dropped;
+  for (const auto& operation : operations_->all()) {
+    if (!ended(operation.state))
+      ++out.operations_active;
+    else if (operation.state == OperationState::done)
+      ++out.operations_done;
+    else if (operation.state == OperationState::refused)
+      ++out.operations_refused;
+    else
+      ++out.operations_failed;
+  }
+  for (const auto& peer : peers_.states()) {
+    ++out.peers;
+    if (!peer.answers) ++out.peers_silent;
+  }
+  return out;
+}
+
+}  // namespace virtseer::daemon

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "act/arrivals.h"
+#include "act/operations.h"
+#include "api/decisions.h"
+#include "base/task_group.h"
+#include "daemon/config.h"
+#include "daemon/foresight.h"
+#include "daemon/inventory.h"
+#include "daemon/keepsakes.h"
+#include "daemon/operation_journal.h"
+#include "daemon/store_keeper.h"
+#include "fleet/peers.h"
+#include "platform/environment.h"
+
+namespace virtseer::daemon {
+
+/// Foreseeing, deciding and acting as one: makes the parts, joins them, and answers the API. Loop
+/// thread.
+class DaemonDecisions final : public api::Decisions {
+ public:
+  struct Parts {
+    /// How a VM here does, without its I/O errors.
+    std::function<Wellbeing(const Uuid&)> wellbeing;
+    std::function<void(Event)> report;
+    /// A part of it ended that should not have.
+    std::function<void(const std::string& name, const std::string& what)> failed;
+  };
+
+  DaemonDecisions(boost::asio::any_io_executor loop, const Clock& clock, const Config& config,
+                  Inventory& inventory, StoreKeeper& store, platform::Environment& environment,
+                  std::vector<fleet::PeerOptions> peers, Parts parts);
+  ~DaemonDecisions() override;
+
+  void start();
+  /// Another store serves; the first one on disk brings back what was under way.
+  void storeSwapped();
+  void notice(const platform::Notice& notice);
+  /// Lets go of everything that runs and keeps what was learned. Migrations go on in libvirt.
+  boost::asio::awaitable<void> stop();
+
+  std::vector<fleet::PeerState> peerStates() const { return peers_.states(); }
+
+  Result<api::ForecastAnswer> forecast(const std::string& vm) override;
+  std::optional<Plan> plan() override { return foresight_->plan(); }
+  boost::asio::awaitable<Result<Ranking>> rank(std::string vm) override;
+  Result<api::Explanation> explain(const std::string& id) override;
+  Result<api::PolicyView> policy(const std::string& vm) override;
+  boost::asio::awaitable<Result<api::MigrateAnswer>> migrate(std::string vm,
+                                                             api::MigrateRequest request) override;
+  std::vector<Operation> operations(const api::OperationFilter& filter) override;
+  Result<Operation> operation(const std::string& id) override;
+  boost::asio::awaitable<Result<Operation>> abort(std::string id) override;
+  boost::asio::awaitable<Result<void>> setMaintenance(std::string host, bool on) override;
+  bool maintenance() override { return keepsakes_.maintenance().has_value(); }
+  api::Automation automation() override;
+  api::Automation setAutomation(bool on) override;
+  boost::asio::awaitable<Result<FleetState>> fleetState() override;
+  boost::asio::awaitable<Result<RemoteVm>> remoteVm(Uuid vm) override;
+  boost::asio::awaitable<Result<ReserveAnswer>> reserve(ReserveOrder order) override;
+  Result<Reservation> renew(const std::string& operation) override;
+  boost::asio::awaitable<Result<void>> release(std::string operation) override;
+  boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) override;
+  boost::asio::awaitable<Result<void>> revive(std::string operation) override;
+  boost::asio::awaitable<Result<Operation>> sendBack(std::string operation) override;
+  Counts counts() override;
+
+ private:
+  act::MigrationContext migrationContext();
+  act::ArrivalContext arrivalContext();
+  ForesightContext foresightContext();
+
+  void recoverOnce();
+  void carryOut(const PlanStep& step);
+  boost::asio::awaitable<void> begin(act::MigrationOrder order);
+  Wellbeing wellbeing(const Uuid& vm);
+  PolicyConfiguration policies();
+  /// The best host for the VM, or why there is none.
+  boost::asio::awaitable<Result<RankedHost>> choose(Vm vm, std::string wanted);
+
+  boost::asio::any_io_executor loop_;
+  const Clock& clock_;
+  const Config& config_;
+  Inventory& inventory_;
+  StoreKeeper& store_;
+  platform::Environment& environment_;
+  Parts parts_;
+  Keepsakes keepsakes_;
+  OperationJournal journal_;
+  fleet::HttpPeers peers_;
+  std::unique_ptr<act::Operations> operations_;
+  std::unique_ptr<act::Arrivals> arrivals_;
+  std::unique_ptr<Foresight> foresight_;
+  std::map<Uuid, std::deque<Timestamp>> io_errors_;
+  bool recovered_ = false;
+  TaskGroup tasks_;
+};
+
+}  // namespace virtseer::daemon

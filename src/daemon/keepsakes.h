@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "model/host_state.h"
+#include "store/event_log.h"
+
+namespace virtseer::daemon {
+
+/// What people switched and what VMs went through, kept in the store's settings so that it outlives
+/// the daemon. Loop thread. Values that cannot be read count as absent.
+class Keepsakes {
+ public:
+  /// To be called when a store serves, and again when another one does.
+  void use(store::Settings& settings) { settings_ = &settings; }
+
+  /// Since when this host is in maintenance; absent: it is not.
+  std::optional<Timestamp> maintenance() const;
+  void setMaintenance(bool on, Timestamp now);
+
+  /// Since when a person stopped all automatic acting; absent: nobody did.
+  std::optional<Timestamp> stopped() const;
+  void setStopped(bool stop, Timestamp now);
+
+  /// Moves of a VM, oldest first, the last 16.
+  std::vector<PastMove> moves(const Uuid& vm) const;
+  void addMove(const Uuid& vm, PastMove move);
+  void setMoves(const Uuid& vm, std::vector<PastMove> moves);
+
+ private:
+  std::optional<Timestamp> time(const std::string& key) const;
+  void mark(const std::string& key, bool on, Timestamp now);
+
+  store::Settings* settings_ = nullptr;
+};
+
+}  // namespace virtseer::daemon
