@@ -40,40 +40,34 @@ bool sentThere(const ArrivalDesk& desk, const ReserveOrder& order) {
          sent->to == order.from;
 }
 
-/// The VM's own name and UUID may stand here only as the definition that it left behind.
+/// A definition of its own may stand here only if it left it behind when it was sent away.
 void judgeIdentity(const ArrivalDesk& desk, const ReserveOrder& order, const Presence& here,
                    std::vector<Check>& checks) {
   const auto found = std::ranges::find(checks, "identity", &Check::name);
-  if (active(here)) {
-    Check taken{
-        "identity", false,
-        fmt::format("{} is here already: {}", decide::label(order.vm_name), name(here.state))};
-    if (found == checks.end())
-      checks.push_back(std::move(taken));
-    else
-      *found = std::move(taken);
-    return;
-  }
-  if (found == checks.end() || found->held) return;
-  if (here.state == Presence::State::off && sentThere(desk, order))
+  if (found == checks.end() || found->held || here.state != Presence::State::off) return;
+  if (sentThere(desk, order))
     *found = {"identity", true, "it comes back to the definition that it left here"};
 }
 
-asio::awaitable<std::vector<Check>> look(ArrivalDesk* desk, ReserveOrder order) {
+asio::awaitable<Result<std::vector<Check>>> look(ArrivalDesk* desk, ReserveOrder order) {
   std::vector<Check> checks{sourceCheck(*desk, order)};
   const auto here = co_await desk->here.presence(order.vm);
   const auto admitted = here ? co_await desk->here.admits(order.live_xml, order.copy_storage)
                              : Result<std::vector<Check>>(fail(here.error()));
+  if (!admitted && admitted.error().code == Code::invalid)
+    co_return fail(admitted.error().in("live_xml"));
   if (!admitted) {
     checks.push_back(
         {"libvirt", false, "libvirt at the destination: " + printable(admitted.error().message)});
     co_return checks;
   }
   checks.push_back({"libvirt", true, "libvirt at the destination answers"});
-  checks.insert(
-      checks.end(), admitted->begin(),
-      admitted->begin() + static_cast<std::ptrdiff_t>(std::min(admitted->size(), kMostChecks)));
+  checks.insert(checks.end(), admitted->begin(), admitted->end());
   judgeIdentity(*desk, order, *here, checks);
+  if (checks.size() > kMostChecks) {
+    std::ranges::sort(checks, {}, &Check::held);
+    checks.resize(kMostChecks);
+  }
   co_return checks;
 }
 
@@ -157,12 +151,11 @@ asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrd
   if (!order.dry_run)
     if (const auto known = desk->find(order.operation))
       co_return co_await again(desk, known, std::move(order));
-  auto checks = co_await look(desk, order);
-  if (order.dry_run) {
-    lookAtRoom(*desk, order, checks);
-    co_return ReserveAnswer{std::move(checks), std::nullopt};
-  }
-  if (!allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
+  auto looked = co_await look(desk, order);
+  if (!looked) co_return fail(looked.error());
+  auto checks = std::move(*looked);
+  if (order.dry_run) lookAtRoom(*desk, order, checks);
+  if (order.dry_run || !allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
   if (desk->stopping) co_return fail(Code::refused, "the daemon of the host is stopping");
   // The same operation may have asked twice while the first question was being looked at.
   if (const auto known = desk->find(order.operation))

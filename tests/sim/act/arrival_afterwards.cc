@@ -1,0 +1,163 @@
+#include <catch2/catch.hpp>
+
+#include "sim/act/arrival_world.h"
+
+namespace virtseer::sim {
+namespace {
+
+using State = Presence::State;
+using Call = platform::FakeActions::Call;
+
+bool advises(const Operation& operation, const std::string& words) {
+  return std::ranges::any_of(
+      operation.advice, [&](const auto& line) { return line.find(words) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("a VM that was confirmed is not suspended, however silent its source falls") {
+  ArrivalWorld world;
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  REQUIRE(world.operation().confirmed);
+  world.sourceFallsSilent();
+  world.time.run(Millis(600'000));
+  CHECK(world.runs());
+  CHECK(world.operation().state == OperationState::verifying);
+}
+
+TEST_CASE("a source that never gives its last word leaves a VM that runs, with advice") {
+  ArrivalWorld world;
+  world.time.step = Millis(10'000);
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(10'000));
+  REQUIRE(world.operation().confirmed);
+  world.sourceFallsSilent();
+  world.time.run(std::chrono::hours(1) + std::chrono::minutes(1));
+  CHECK(world.operation().state == OperationState::done);
+  CHECK(advises(world.operation(), "virsh autostart web"));
+  world.sourceIsBack();
+  CHECK(world.commit({.autostart = true, .moves = {}}));
+  CHECK(world.here.vm(ArrivalWorld::kVm).definition.autostart);
+}
+
+TEST_CASE("a move that fails at the source ends the claim") {
+  ArrivalWorld world;
+  world.reserve(ArrivalWorld::order()).value();
+  world.comes();
+  world.time.run(Millis(2'000));
+  world.here.remove(ArrivalWorld::kVm);
+  world.lifecycle();
+  world.time.run(Millis(2'000));
+  CHECK(world.operation().state == OperationState::migrating);  // its job still ends there
+  world.sourceIs(State::running);
+  world.time.run(Millis(3'000));
+  CHECK(world.operation().state == OperationState::failed);
+  CHECK(world.here.count("destroy") == 0);
+}
+
+TEST_CASE("a VM that went away is not forgotten while its source is silent") {
+  ArrivalWorld world;
+  world.sourceFallsSilent();
+  world.reserve(ArrivalWorld::order()).value();
+  world.comes();
+  world.here.remove(ArrivalWorld::kVm);
+  world.time.run(Millis(300'000));
+  CHECK(world.operation().state == OperationState::uncertain);
+  world.sourceIsBack();
+  world.sourceIs(State::running);
+  world.time.run(Millis(3'000));
+  CHECK(world.operation().state == OperationState::failed);
+}
+
+TEST_CASE("a commit is the source's word: what was suspended goes on first") {
+  ArrivalWorld world;
+  world.isSuspended();
+  CHECK(world.commit({.autostart = false, .moves = {}}));
+  CHECK(world.runs());
+  CHECK(world.operation().state == OperationState::done);
+  CHECK(world.here.count("setAutostart " + ArrivalWorld::kVm.text() + " no") == 1);
+}
+
+TEST_CASE("a commit of what is not here, or not known, is refused") {
+  ArrivalWorld world;
+  CHECK(world.commit().error().code == Code::not_found);
+  world.reserve(ArrivalWorld::order()).value();
+  CHECK(world.commit().error().code == Code::refused);
+  CHECK(world.operation().state == OperationState::reserved);
+  CommitOrder many;
+  many.moves.resize(1'000);
+  CHECK(world.commit(many).error().code == Code::invalid);
+}
+
+TEST_CASE("a commit that could not set autostart may be repeated") {
+  ArrivalWorld world;
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  world.here.failNext(Call::set_autostart, {Code::timeout, "libvirt is busy"});
+  CHECK(world.commit({.autostart = true, .moves = {}}).error().code == Code::timeout);
+  CHECK(world.operation().state == OperationState::committing);
+  world.time.run(Millis(10'000));
+  CHECK(world.commit({.autostart = true, .moves = {}}));
+  CHECK(world.operation().state == OperationState::done);
+}
+
+TEST_CASE("a VM that died here after its source was off is started once") {
+  ArrivalWorld world;
+  world.arrives();
+  world.here.crash(ArrivalWorld::kVm);
+  world.sourceIs(State::off);
+
+  CHECK(world.revive());
+
+  CHECK(world.runs());
+  CHECK(world.operation().confirmed);
+  CHECK(world.revive());  // the first answer was lost
+  CHECK(world.here.count("start") == 1);
+  world.here.crash(ArrivalWorld::kVm);
+  CHECK(world.revive().error().code == Code::refused);
+  CHECK(world.here.count("start") == 1);
+}
+
+TEST_CASE("nothing is started that is not proven off at its source, or that was shut down here") {
+  ArrivalWorld world;
+  world.arrives();
+  world.here.crash(ArrivalWorld::kVm);
+  world.sourceFallsSilent();
+  CHECK(world.revive().error().code == Code::refused);
+  world.sourceIsBack();
+  world.sourceIs(State::paused);
+  CHECK(world.revive().error().code == Code::refused);
+
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  REQUIRE(world.operation().confirmed);
+  world.here.vm(ArrivalWorld::kVm).presence.crashed = false;
+  CHECK(world.revive().error().code == Code::refused);
+  CHECK(world.here.count("start") == 0);
+}
+
+TEST_CASE("a VM that went back to its source is returned") {
+  ArrivalWorld world;
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  REQUIRE(world.operation().confirmed);
+  world.here.remove(ArrivalWorld::kVm);
+  world.sourceIs(State::running);
+
+  SECTION("on the source's word") {
+    CHECK(world.release());
+  }
+  SECTION("as both hosts show") {
+    world.time.run(Millis(8'000));
+  }
+
+  CHECK(world.operation().state == OperationState::returned);
+  CHECK_FALSE(world.arrivals->expects(ArrivalWorld::kVm));
+}
+
+}  // namespace virtseer::sim
