@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "act/arrival_claim.h"
 #include "act/arrivals.h"
