@@ -55,6 +55,9 @@ def test_without_a_token_loopback_may_read_only(listening):
     assert ask(port) == 200
     assert ask(port, target="/metrics") == 200
     assert ask(port, "POST", "/api/v1/vms/one/load") in (401, 403)
+    assert ask(port, target="/api/v1/automation") == 200
+    for target in ("automation", "vms/one/migrate", "reservations", "reservations/x/commit", "operations/x/abort"):
+        assert ask(port, "POST", f"/api/v1/{target}") == 401
 
 
 def test_with_a_token_its_bearer_may_do_more(listening):
