@@ -80,7 +80,7 @@ asio::awaitable<Result<HttpReply>> talk(Stream& stream, Message message, std::si
                             asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return fail(unanswered(error));
   // Without a length a cut connection would look like an end.
-  if (parser.get().need_eof())
+  if (!parser.content_length() && !parser.chunked())
     co_return fail(Code::failed, "the answer does not say how long it is");
   auto& reply = parser.get();
   co_return HttpReply{reply.result_int(), std::move(reply.body())};
