@@ -141,11 +141,12 @@ HostRoom Foresight::room() const {
   out.memory_bytes = host.capacity.memory_bytes;
   out.maintenance = impl_->context.maintenance();
   out.used_cpus = impl_->own_cpus.value_or(0);
-  std::unordered_set<Uuid> reserved;
-  for (const auto& held : impl_->context.reservations()) reserved.insert(held.vm);
+  std::unordered_set<Uuid> coming;
+  for (const auto& flight : impl_->context.flights())
+    if (flight.to == host.uuid) coming.insert(flight.vm);
   for (const auto& vm : impl_->context.vms()) {
     // What is still on its way in is counted by its reservation.
-    if (!occupies(vm) || (!runs(vm) && reserved.contains(vm.uuid))) continue;
+    if (!occupies(vm) || (!runs(vm) && coming.contains(vm.uuid))) continue;
     out.present.push_back(vm.uuid);
     if (runs(vm)) out.used_cpus += impl_->wantedCpus(vm);
     out.used_memory_bytes += vm.memory_bytes.value_or(0);
