@@ -17,25 +17,21 @@ constexpr std::array<std::uint8_t, 256> kValueOf = [] {
   return out;
 }();
 
-std::uint32_t byteAt(std::span<const std::uint16_t> numbers, std::size_t at) {
-  return numbers[at / 2] >> (at % 2 * 8) & 0xFFU;
-}
-
 }  // namespace
 
 std::string base64(std::span<const std::uint16_t> numbers) {
   const std::size_t bytes = numbers.size() * 2;
-  std::string out;
-  out.reserve((bytes + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes; at += 3) {
-    const std::size_t there = bytes - at < 3 ? bytes - at : 3;
-    std::uint32_t group = byteAt(numbers, at) << 16;
-    if (there > 1) group |= byteAt(numbers, at + 1) << 8;
-    if (there > 2) group |= byteAt(numbers, at + 2);
-    out += kLetters[group >> 18];
-    out += kLetters[group >> 12 & 63];
-    out += there > 1 ? kLetters[group >> 6 & 63] : '=';
-    out += there > 2 ? kLetters[group & 63] : '=';
+  const auto byte = [&](std::size_t at) -> std::uint32_t {
+    return at < bytes ? numbers[at / 2] >> (at % 2 * 8) & 0xFFU : 0;
+  };
+  std::string out((bytes + 2) / 3 * 4, '=');
+  char* letters = out.data();
+  for (std::size_t at = 0; at < bytes; at += 3, letters += 4) {
+    const std::uint32_t group = byte(at) << 16 | byte(at + 1) << 8 | byte(at + 2);
+    letters[0] = kLetters[group >> 18];
+    letters[1] = kLetters[group >> 12 & 63];
+    if (at + 1 < bytes) letters[2] = kLetters[group >> 6 & 63];
+    if (at + 2 < bytes) letters[3] = kLetters[group & 63];
   }
   return out;
 }

@@ -1,7 +1,6 @@
 #include "wire/scenarios.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "wire/base64.h"
@@ -14,8 +13,8 @@ constexpr float kPerCore = 100.0F;
 std::uint16_t hundredths(float cores) {
   constexpr float kMost = std::numeric_limits<std::uint16_t>::max();
   const float scaled = cores * kPerCore;
-  // Written so that what is no number becomes 0.
-  return static_cast<std::uint16_t>(scaled > 0 ? std::lround(std::min(scaled, kMost)) : 0);
+  // Written so that what is no number becomes 0. lround() would take half of the time of it all.
+  return static_cast<std::uint16_t>(scaled > 0 ? std::min(scaled, kMost) + 0.5F : 0.0F);
 }
 
 struct Shape {
@@ -46,12 +45,11 @@ std::size_t count(Reader& reader, const char* key, std::size_t most) {
 
 Json scenariosJson(const Scenarios& scenarios) {
   const Shape shape = sent(scenarios);
-  std::vector<std::uint16_t> numbers;
-  numbers.reserve(shape.paths * shape.steps * shape.columns);
+  const std::size_t length = shape.steps * shape.columns;
+  std::vector<std::uint16_t> numbers(shape.paths * length);
   for (std::size_t path = 0; path < shape.paths; ++path) {
     const float* from = scenarios.demand.data() + path * scenarios.steps * shape.columns;
-    for (std::size_t i = 0; i < shape.steps * shape.columns; ++i)
-      numbers.push_back(hundredths(from[i]));
+    std::transform(from, from + length, numbers.data() + path * length, hundredths);
   }
   return {{"start", put(scenarios.start)},
           {"step_ms", put(scenarios.step)},

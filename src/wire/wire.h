@@ -19,6 +19,9 @@ using Json = nlohmann::ordered_json;
 /// Demand is sent in hundredths of a core, 16 bits each, base64.
 Json json(const FleetState& state);
 Result<FleetState> fleetState(std::string_view body);
+/// The text of json(state), made in half of the time: still too long for the loop where a host
+/// has many VMs (1 ms for each eight of them, with 200 paths of 60 steps).
+std::string text(const FleetState& state);
 
 /// Without what only the daemon that keeps it needs (definitions of the VM are secret).
 Json json(const Operation& operation);

@@ -39,6 +39,14 @@ TEST_CASE("what is written is read as it was, whatever it holds") {
   }
 }
 
+TEST_CASE("the quick text of a host's state is that of its JSON") {
+  Worlds worlds(13);
+  for (int round = 0; round < kRounds; ++round) {
+    const auto state = worlds.fleetState();
+    REQUIRE(text(state) == json(state).dump());
+  }
+}
+
 TEST_CASE("an operation's record keeps all of it, its public form all but the record") {
   Worlds worlds(7);
   for (int round = 0; round < kRounds; ++round) {
