@@ -31,7 +31,7 @@ Result<std::string> policyText(std::string_view body, std::size_t room) {
     page.line("stopped", "nothing is carried out: see virtseer automation");
   page.line("mode", shownText(*whole, {"policy", "mode"}));
   const auto flag = [&](const char* name, const char* key) {
-    page.line(name, yesOrNo(truth(*whole, {"policy", key})));
+    page.line(name, truth(*whole, {"policy", key}) ? "true" : "false");
   };
   flag("excluded", "excluded");
   page.line("priority", countText(number(*whole, {"policy", "priority"})));
