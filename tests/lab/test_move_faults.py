@@ -52,6 +52,8 @@ def strike(journey, step, kind, watch, cut):
         held = time.monotonic()
         fault = Fault(journey, kind)
         fault.strike()
+        if (step, kind) == ("migrating", "abort"):
+            journey.ends()  # it takes effect while memory is still being sent
     held = time.monotonic() - held
     if kind == "link":
         wait_out_the_cut(journey, step, cut)
