@@ -51,13 +51,19 @@ struct HostUsage {
   std::optional<double> pressure_cpu_ratio, pressure_memory_ratio, pressure_io_ratio;
   std::optional<double> vms_cpu_cores;  ///< sum over running VMs
   std::optional<double> vms_cpu_delay_cores;
-  std::uint32_t vms_running = 0;
-  std::uint32_t vms_total = 0;
+  std::optional<std::uint32_t> vms_running;
+  std::optional<std::uint32_t> vms_total;
 };
 
+/// A host as the API shows it. The UUID of a peer that was never heard is nil.
 struct HostView {
   Host host;
   HostUsage usage;
+  std::string peer;     ///< what the configuration calls it; empty: this host
+  bool answers = true;  ///< its daemon did, when it was asked last
+  bool maintenance = false;
+  std::optional<Timestamp> heard;  ///< its daemon's last answer, by our clock
+  std::string error;               ///< why its daemon does not answer
 };
 
 /// One value in memory.
@@ -142,6 +148,7 @@ struct LoadOrder {
 class Backend {
  public:
   virtual ~Backend() = default;
+  /// This host first, then its peers.
   virtual std::vector<HostView> hosts() = 0;
   /// `gone`: also those known from history only.
   virtual std::vector<VmView> vms(bool gone) = 0;

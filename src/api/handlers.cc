@@ -25,7 +25,9 @@ Result<HostView> findHost(Backend& backend, const std::string& key) {
   const auto uuid = Uuid::parse(key);
   std::vector<HostView> found;
   for (auto& view : backend.hosts())
-    if (uuid ? view.host.uuid == *uuid : view.host.name == key) found.push_back(std::move(view));
+    if (uuid && !uuid->isNil() ? view.host.uuid == *uuid
+                               : view.host.name == key || (!view.peer.empty() && view.peer == key))
+      found.push_back(std::move(view));
   if (found.empty())
     return fail(Code::not_found,
                 fmt::format("no host has the UUID or name \"{}\"", printable(key)));
@@ -74,9 +76,13 @@ asio::awaitable<void> breathe() {
   co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
 }
 
-Result<Uuid> hostUuid(Backend& backend, const std::string& key) {
+Result<Uuid> ownHostUuid(Backend& backend, const std::string& key) {
   const auto host = findHost(backend, key);
   if (!host) return fail(host.error());
+  if (!host->host.self)
+    return fail(Code::not_found,
+                fmt::format("series of {} are kept by the daemon there: ask that one",
+                            printable(host->host.name)));
   return host->host.uuid;
 }
 
@@ -99,7 +105,7 @@ Outcome getHost(Api api, const Request& request) {
 }
 
 asio::awaitable<Outcome> getHostLatest(Api api, Request request) {
-  co_return co_await latest(api, hostUuid(api.backend, request.path[0]));
+  co_return co_await latest(api, ownHostUuid(api.backend, request.path[0]));
 }
 
 asio::awaitable<Outcome> listVms(Api api, Request request) {

@@ -48,8 +48,8 @@ Outcome getHealthz(Api api, const Request& request);
 /// 200 with this JSON.
 Response ok(std::string body);
 
-/// The UUID of the host or VM that a path names.
-Result<Uuid> hostUuid(Backend& backend, const std::string& key);
+/// The UUID of what a path names; the first is not_found for a peer, with whom to ask.
+Result<Uuid> ownHostUuid(Backend& backend, const std::string& key);
 Result<Uuid> vmUuid(Backend& backend, const std::string& key);
 
 /// Lets others on the loop run before a long answer goes on.

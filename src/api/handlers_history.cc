@@ -232,7 +232,7 @@ std::expected<LoadOrder, Problem> parseLoadOrder(std::string_view content_type,
 }
 
 asio::awaitable<Outcome> getHostSeries(Api api, Request request) {
-  const auto entity = hostUuid(api.backend, request.path[0]);
+  const auto entity = ownHostUuid(api.backend, request.path[0]);
   co_return co_await series(api, std::move(request), entity);
 }
 

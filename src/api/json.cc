@@ -133,9 +133,13 @@ Json hostJson(const HostView& view) {
   const Host& host = view.host;
   const HostUsage& usage = view.usage;
   const bool sized = !host.capacity.origin.empty();
-  return {{"uuid", host.uuid.text()},
+  return {{"uuid", host.uuid.isNil() ? Json(nullptr) : Json(host.uuid.text())},
           {"name", host.name},
           {"self", host.self},
+          {"answers", view.answers},
+          {"maintenance", view.maintenance},
+          {"heard", orNull(view.heard)},
+          {"error", known(view.error)},
           {"cpu_model", known(host.cpu_model)},
           {"cpus_online", known(host.cpus_online)},
           {"memory_bytes", known(host.memory_bytes)},
@@ -154,8 +158,8 @@ Json hostJson(const HostView& view) {
             {"pressure_io_ratio", number(usage.pressure_io_ratio)},
             {"vms_cpu_cores", number(usage.vms_cpu_cores)},
             {"vms_cpu_delay_cores", number(usage.vms_cpu_delay_cores)},
-            {"vms_running", usage.vms_running},
-            {"vms_total", usage.vms_total}}}};
+            {"vms_running", orNull(usage.vms_running)},
+            {"vms_total", orNull(usage.vms_total)}}}};
 }
 
 Json vmJson(const VmView& view) {

@@ -108,7 +108,7 @@ Result<std::string> table(const Command& command, const std::string& body, Times
   return std::visit(
       Overloaded{
           [&](const ShowStatus&) { return statusText(body, now); },
-          [&](const ShowHosts&) { return hostsTable(body, room); },
+          [&](const ShowHosts&) { return hostsTable(body, now, room); },
           [&](const ShowVms&) { return vmsTable(body, room); },
           [&](const ShowVm&) { return vmText(body, now); },
           [&](const ShowSeries& show) {

@@ -34,12 +34,30 @@ std::string stateText(const Json& vm) {
   return truth(vm, {"timed_out"}) ? state + "*" : state;
 }
 
+/// What its daemon says, or for how long it has said nothing.
+std::string hostStateText(const Json& host, Timestamp now) {
+  if (truth(host, {"answers"})) return truth(host, {"maintenance"}) ? "maintenance" : "answers";
+  const auto heard = parseRfc3339(rawText(host, {"heard"}));
+  if (!heard) return "never heard";
+  return "silent for " + spanText(std::max(Millis(0), now - *heard));
+}
+
+/// Why those that are silent are so, a line each.
+std::string silenceText(const std::vector<Json>& hosts) {
+  std::string out;
+  for (const Json& host : hosts)
+    if (const auto error = rawText(host, {"error"}); !truth(host, {"answers"}) && !error.empty())
+      out += fmt::format("{} does not answer: {}\n", shownText(host, {"name"}), printable(error));
+  return out;
+}
+
 }  // namespace
 
-Result<std::string> hostsTable(std::string_view hosts, std::size_t room) {
+Result<std::string> hostsTable(std::string_view hosts, Timestamp now, std::size_t room) {
   auto items = parseItems(hosts);
   if (!items) return fail(items.error());
-  Columns table({{"HOST", Align::left, 28},
+  Columns table({{"HOST", Align::left, 18},
+                 {"STATE"},
                  {"VMS", Align::right},
                  {"CPU", Align::right},
                  {"WAIT", Align::right},
@@ -48,7 +66,7 @@ Result<std::string> hostsTable(std::string_view hosts, std::size_t room) {
                  {"MEM STALL", Align::right},
                  {"IO STALL", Align::right}});
   for (const Json& host : *items)
-    table.add({shownText(host, {"name"}),
+    table.add({shownText(host, {"name"}), hostStateText(host, now),
                of(countText(number(host, {"usage", "vms_running"})),
                   countText(number(host, {"usage", "vms_total"}))),
                of(coresText(number(host, {"usage", "cpu_cores"})),
@@ -59,7 +77,7 @@ Result<std::string> hostsTable(std::string_view hosts, std::size_t room) {
                percentText(number(host, {"usage", "pressure_cpu_ratio"})),
                percentText(number(host, {"usage", "pressure_memory_ratio"})),
                percentText(number(host, {"usage", "pressure_io_ratio"}))});
-  return table.empty() ? "No hosts.\n" : table.text(room);
+  return table.empty() ? "No hosts.\n" : table.text(room) + silenceText(*items);
 }
 
 Result<std::string> vmsTable(std::string_view vms, std::size_t room) {

@@ -15,7 +15,7 @@ namespace virtseer::cli {
 // be. `room`: the columns of the terminal.
 
 Result<std::string> statusText(std::string_view health, Timestamp now);
-Result<std::string> hostsTable(std::string_view hosts, std::size_t room = kNoLimit);
+Result<std::string> hostsTable(std::string_view hosts, Timestamp now, std::size_t room = kNoLimit);
 Result<std::string> vmsTable(std::string_view vms, std::size_t room = kNoLimit);
 Result<std::string> vmText(std::string_view vm, Timestamp now);
 Result<std::string> seriesNamesTable(std::string_view names, std::size_t room = kNoLimit);

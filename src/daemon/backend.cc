@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/text.h"
+#include "daemon/peer_view.h"
 #include "daemon/process.h"
 #include "daemon/series_reader.h"
 #include "daemon/usage.h"
@@ -64,19 +65,29 @@ DaemonBackend::DaemonBackend(const Clock& clock, Inventory& inventory, StoreKeep
       started_(clock.wall()) {}
 
 std::vector<api::HostView> DaemonBackend::hosts() {
-  const auto& host = inventory_.host();
-  if (host.uuid.isNil()) return {};
-  api::HostView out{.host = host,
-                    .usage = usage_.host(store_.series(), host.uuid, clock_.wall(), usage_window_)};
+  std::vector<api::HostView> out;
+  if (!inventory_.host().uuid.isNil()) out.push_back(self());
+  for (const auto& peer : parts_.peers()) out.push_back(peerView(peer));
+  return out;
+}
+
+api::HostView DaemonBackend::self() {
+  api::HostView out;
+  out.host = inventory_.host();
+  out.usage = usage_.host(store_.series(), out.host.uuid, clock_.wall(), usage_window_);
+  out.maintenance = parts_.maintenance();
+  std::uint32_t running = 0, total = 0;
   for (const auto& [uuid, vm] : inventory_.present()) {
-    ++out.usage.vms_total;
+    ++total;
     if (!runs(vm)) continue;
-    ++out.usage.vms_running;
+    ++running;
     const auto usage = usage_.vm(store_.series(), uuid, clock_.wall(), usage_window_);
     accumulate(out.usage.vms_cpu_cores, usage.cpu_cores);
     accumulate(out.usage.vms_cpu_delay_cores, usage.cpu_delay_cores);
   }
-  return {std::move(out)};
+  out.usage.vms_running = running;
+  out.usage.vms_total = total;
+  return out;
 }
 
 api::VmView DaemonBackend::view(const Vm& vm) {

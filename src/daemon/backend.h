@@ -12,6 +12,7 @@
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
+#include "fleet/peers.h"
 
 namespace virtseer::daemon {
 
@@ -29,6 +30,8 @@ struct Parts {
   std::function<std::vector<std::string>()> host_faults;
   std::function<double()> worst_loop_lag_seconds;
   std::function<std::uint64_t()> requests_refused;
+  std::function<std::vector<fleet::PeerState>()> peers;
+  std::function<bool()> maintenance;  ///< of this host
 };
 
 /// The API's view of the daemon. Loop thread only.
@@ -56,6 +59,7 @@ class DaemonBackend final : public api::Backend {
   std::optional<double> latestOf(StreamId stream, std::string_view metric);
 
  private:
+  api::HostView self();
   api::VmView view(const Vm& vm);
   std::vector<StreamId> streamsOf(Uuid entity);
   void addLatest(StreamId stream, std::vector<api::LatestView>& out);

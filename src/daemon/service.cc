@@ -195,6 +195,9 @@ daemon::Parts Service::Parts::backendParts() {
       .host_faults = [this] { return host_faults; },
       .worst_loop_lag_seconds = [this] { return lag.worst(); },
       .requests_refused = [this] { return server ? server->counts().refused : 0; },
+      .peers =
+          [this] { return decisions ? decisions->peerStates() : std::vector<fleet::PeerState>(); },
+      .maintenance = [this] { return decisions && decisions->maintenance(); },
   };
 }
 

@@ -145,7 +145,20 @@ class FakeBackend final : public Backend {
 
   /// Everything known.
   static FakeBackend filled();
+  /// Another host that is configured as "beta".
+  static HostView peer();
 };
+
+inline HostView FakeBackend::peer() {
+  HostView out;
+  out.host.uuid = uuidOf(3);
+  out.host.name = "beta-1";
+  out.peer = "beta";
+  out.maintenance = true;
+  out.heard = at("2026-01-31T08:04:58Z");
+  out.usage.vms_running = 3;
+  return out;
+}
 
 inline FakeBackend FakeBackend::filled() {
   FakeBackend out = empty();

@@ -78,6 +78,39 @@ TEST_CASE("points come in the shape of series") {
   CHECK(got["items"][0]["points"][0]["value"] == 0.1);
 }
 
+TEST_CASE("a peer is one of the hosts, and its series are asked for where they are kept") {
+  auto backend = FakeBackend::filled();
+  HostView silent;
+  silent.host.name = silent.peer = "gamma";
+  silent.answers = false;
+  silent.error = "gamma: refuses connections";
+  backend.known_hosts.push_back(FakeBackend::peer());
+  backend.known_hosts.push_back(silent);
+  Running running(backend);
+  auto client = running.local();
+  const auto items = client.ask("GET /api/v1/hosts").json()["items"];
+  REQUIRE(items.size() == 3);
+  CHECK(items[0]["self"] == true);
+  CHECK(items[0]["answers"] == true);
+  CHECK(items[1]["name"] == "beta-1");
+  CHECK(items[1]["maintenance"] == true);
+  CHECK(items[1]["heard"] == "2026-01-31T08:04:58.000Z");
+  CHECK(items[2]["uuid"].is_null());
+  CHECK(items[2]["answers"] == false);
+  CHECK(items[2]["heard"].is_null());
+  CHECK(items[2]["error"] == "gamma: refuses connections");
+  CHECK(items[2]["usage"]["vms_running"].is_null());
+  for (const std::string& key : {std::string("beta-1"), std::string("beta"), uuidOf(3).text()})
+    CHECK(client.ask("GET /api/v1/hosts/" + key).json()["name"] == "beta-1");
+  CHECK(client.ask("GET /api/v1/hosts/gamma").json()["answers"] == false);
+  CHECK(client.ask("GET /api/v1/hosts/" + Uuid().text()).status == 404);
+  for (const std::string tail : {"/series", "/series?metric=m", "/latest"}) {
+    const auto got = client.ask("GET /api/v1/hosts/beta-1" + tail);
+    CHECK(got.status == 404);
+    CHECK(got.json()["detail"] == "series of beta-1 are kept by the daemon there: ask that one");
+  }
+}
+
 TEST_CASE("events come in pages") {
   auto backend = FakeBackend::filled();
   backend.known_events.resize(3, backend.known_events[0]);

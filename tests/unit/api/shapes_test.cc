@@ -65,6 +65,7 @@ TEST_CASE("every route has exactly one handler") {
 TEST_CASE("bodies of a full and of an empty backend have exactly the members of their schemas") {
   for (const auto& backend : {FakeBackend::filled(), FakeBackend::empty()}) {
     fits(list(hostJson(backend.known_hosts[0])), "HostList");
+    fits(list(hostJson(FakeBackend::peer())), "HostList");
     fits(list(vmJson(backend.known_vms[0])), "VmList");
     fits(healthJson(backend.state), "Health");
     fits(list(eventJson(backend.known_events[0], "web")), "EventList");
