@@ -130,14 +130,14 @@ std::optional<Exclusion> statePreventsMove(const PlacedVm& vm) {
 
 std::vector<Exclusion> checkInformation(const HostState& host, const PlannerRules& rules,
                                         Timestamp now) {
-  Excluded out;
   const auto age = now - host.as_of;
   if (!host.answers)
-    out.push_back({Refusal::silent,
-                   fmt::format("its daemon does not answer, last heard of {} ago",
-                               span(std::max(Millis(0), age))),
-                   "its daemon answered"});
-  else if (age > rules.stale_after)
+    return {{Refusal::silent,
+             fmt::format("its daemon does not answer, last heard of {} ago",
+                         span(std::max(Millis(0), age))),
+             "its daemon answered"}};
+  Excluded out;
+  if (age > rules.stale_after)
     out.push_back({Refusal::stale,
                    fmt::format("what is known of it is {} old, {} is allowed", span(age),
                                span(rules.stale_after)),
@@ -178,6 +178,7 @@ TargetCheck checkTarget(const PlacedVm& vm, const HostState& from, const HostSta
   auto& excluded = out.excluded;
   if (from.uuid == to.uuid) excluded.push_back({Refusal::same_host, "the VM is there", ""});
   for (auto& fault : checkInformation(to, rules, now)) excluded.push_back(std::move(fault));
+  if (!to.answers) return out;
   if (to.maintenance)
     excluded.push_back({Refusal::maintenance, "is in maintenance", "its maintenance were over"});
   checkRoom(vm, to, free_memory, excluded);

@@ -11,7 +11,7 @@
 namespace virtseer::decide {
 
 /// Why information about a host does not count, if it does not: silent daemon, old information,
-/// figures that cannot be.
+/// figures that cannot be. Of a silent one nothing else is said: it may never have been heard.
 std::vector<Exclusion> checkInformation(const HostState& host, const PlannerRules& rules,
                                         Timestamp now);
 
@@ -28,8 +28,8 @@ struct TargetCheck {
 };
 
 /// Hard conditions only: maintenance, information, memory, CPU both ways, machine type, storage,
-/// networks, convergence, earlier attempts. `free_memory` is the target's, with reservations and
-/// moves in flight taken off.
+/// networks, convergence, earlier attempts. A silent host is excluded for its silence alone,
+/// without a cost. `free_memory` is the target's, with reservations and moves in flight taken off.
 TargetCheck checkTarget(const PlacedVm& vm, const HostState& from, const HostState& to,
                         std::uint64_t free_memory, const Policy& policy, const PlannerRules& rules,
                         Timestamp now);

@@ -1,5 +1,6 @@
 #include "decide/suitability.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "decide/cooldown.h"
@@ -74,6 +75,30 @@ TEST_CASE("each hard condition excludes for its own reason") {
     pair.to = pair.from;
     CHECK(pair.excluded(Refusal::same_host));
   }
+}
+
+TEST_CASE("a host that was never heard is excluded for its silence alone") {
+  Pair pair;
+  pair.to = HostState{};
+  pair.to.uuid = plainHost(2).uuid;
+  pair.to.name = "beta";
+  pair.to.answers = false;
+  pair.to.as_of = kNow - Millis(12'000);
+
+  const auto check = pair.check(0);
+
+  REQUIRE(check.excluded.size() == 1);
+  CHECK(check.excluded[0].why == Refusal::silent);
+  CHECK(check.excluded[0].words == "its daemon does not answer, last heard of 12 s ago");
+  REQUIRE(checkInformation(pair.to, pair.rules, kNow).size() == 1);
+
+  FleetView view{.self = pair.from.uuid, .hosts = {pair.from, pair.to}, .scenarios = {}};
+  view.hosts[0].vms = {pair.vm};
+  const auto ranking = rank(view, {}, pair.rules, pair.vm.uuid, kNow);
+  REQUIRE(ranking);
+  const auto silent = std::ranges::find(ranking->hosts, "beta", &RankedHost::name);
+  REQUIRE(silent != ranking->hosts.end());
+  CHECK(silent->excluded == check.excluded);
 }
 
 TEST_CASE("a CPU must have what the guest sees") {
