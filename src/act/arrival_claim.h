@@ -14,7 +14,7 @@ namespace virtseer::act {
 
 /// Bounds of what a source may send.
 inline constexpr std::size_t kLongestName = 255;
-inline constexpr std::size_t kLongestXml = 1024 * 1024;
+inline constexpr std::size_t kLongestXml = 4 * 1024 * 1024;  // as libvirt's own protocol
 inline constexpr std::size_t kMostSteps = 64;
 inline constexpr std::size_t kMostMoves = 64;
 

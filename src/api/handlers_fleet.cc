@@ -24,7 +24,7 @@ Response done() {
 asio::awaitable<Outcome> getFleetState(Api api, Request) {
   const auto state = co_await api.decisions.fleetState();
   if (!state) co_return refuse(state.error());
-  co_return ok(text(wire::json(*state)));
+  co_return ok(wire::text(*state) + '\n');
 }
 
 asio::awaitable<Outcome> getFleetVm(Api api, Request request) {

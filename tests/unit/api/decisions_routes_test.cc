@@ -226,7 +226,7 @@ TEST_CASE("what a peer asks for arrives as it was sent") {
   Running running;
   auto client = running.local();
   auto order = sampleOrder();
-  order.live_xml = "<domain>" + std::string(1u << 20, 'x') + "</domain>";
+  order.live_xml = std::string(std::size_t{4} << 20, '"');  // each takes two bytes on the way
   CHECK(client.post(kApi + "/reservations", wire::json(order).dump()).status == 201);
   CHECK(running.onLoop([&] { return *running.decisions.asked_reserve; }) == order);
   const CommitOrder commit{.autostart = true, .moves = {sampleMove()}};
@@ -244,8 +244,8 @@ TEST_CASE("each route has its own bound of a body, chunked or not") {
     client.send(std::string(bytes, ' '));
     return client.reply().status;
   };
-  CHECK(send("/reservations", std::size_t{4} << 20) == 400);
-  CHECK(send("/reservations", (std::size_t{4} << 20) + 1) == 413);
+  CHECK(send("/reservations", std::size_t{16} << 20) == 400);
+  CHECK(send("/reservations", (std::size_t{16} << 20) + 1) == 413);
   CHECK(send("/reservations/op-1/commit", std::size_t{256} << 10) == 400);
   CHECK(send("/reservations/op-1/commit", (std::size_t{256} << 10) + 1) == 413);
   CHECK(send("/automation", 65536) == 400);
@@ -338,7 +338,7 @@ TEST_CASE("a body that is too large is not read from those who have no token") {
   Running running(FakeBackend::filled(), options);
   auto stranger = running.tcp();
   stranger.send("POST " + kApi + "/reservations HTTP/1.1\r\nHost: localhost\r\n" +
-                "Content-Type: application/json\r\nContent-Length: 4194304\r\n\r\n");
+                "Content-Type: application/json\r\nContent-Length: 16777216\r\n\r\n");
   CHECK(stranger.reply().status == 401);
   CHECK(stranger.ended());
 }
