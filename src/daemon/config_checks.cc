@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "fleet/address.h"
 #include "model/policy.h"
 
 namespace virtseer {
@@ -94,21 +95,16 @@ std::string addressForOthers(std::string_view value) {
   return address && !address->is_loopback() ? address->to_string() : std::string();
 }
 
-std::string checkUriOrEmpty(std::string_view value) {
-  return value.empty() ? "" : checkUri(value);
+std::string checkMigrationUri(std::string_view value) {
+  if (value.empty()) return {};
+  if (checkUri(value).empty() && fleet::libvirtAddress(value)) return {};
+  return "must be a libvirt URI that names a host and a transport with a port: "
+         "qemu+tls://HOST/system, or with tcp or ssh in place of tls";
 }
 
 std::string checkPeerUrl(std::string_view value) {
-  constexpr std::string_view kScheme = "http://";
-  const std::string wrong = "must be http://HOST:PORT, such as http://192.0.2.2:8686";
-  if (!value.starts_with(kScheme)) return wrong;
-  const std::string_view place = value.substr(kScheme.size());
-  if (listenAddress(place)) return {};
-  const auto colon = place.rfind(':');
-  const bool named = colon != std::string_view::npos &&
-                     checkAllowedHost(place.substr(0, colon)).empty() &&
-                     isPort(place.substr(colon + 1));
-  return named ? "" : wrong;
+  if (fleet::parseUrl(value) && !value.ends_with('/')) return {};
+  return "must be http://HOST:PORT, such as http://192.0.2.2:8686";
 }
 
 std::string checkMode(std::string_view value) {

@@ -14,7 +14,7 @@ std::string checkHostName(std::string_view value);
 std::string checkAllowedHost(std::string_view value);
 std::string checkCgroup(std::string_view value);
 std::string checkListen(std::string_view value);
-std::string checkUriOrEmpty(std::string_view value);
+std::string checkMigrationUri(std::string_view value);
 std::string checkPeerUrl(std::string_view value);
 std::string checkMode(std::string_view value);
 std::string checkVmPattern(std::string_view value);

@@ -289,7 +289,7 @@ constexpr ConfigKey kPeerKeys[] = {
      VIRTSEER_PEER(token_file), checkAbsolutePath, true},
     {"peers.migration_uri", "libvirt URI", 0, 1024,
      "Where this host's libvirt reaches the other for migrations. Empty: qemu+tls://NAME/system.",
-     VIRTSEER_PEER(migration_uri), checkUriOrEmpty},
+     VIRTSEER_PEER(migration_uri), checkMigrationUri},
 };
 
 #undef VIRTSEER_PEER

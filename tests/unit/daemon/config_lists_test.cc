@@ -163,6 +163,29 @@ TEST_CASE("a peer stands there once, and is not this host", "[config]") {
   CHECK(loaded.faults[2].message == "there is a peer beta already");
 }
 
+TEST_CASE("a migration URI leads to a host and a port", "[config]") {
+  const Folder folder;
+  const auto token = tokenIn(folder);
+  const auto load = [&](const std::string& uri) {
+    return folder.load(peer("beta", "http://192.0.2.2:8686", token) + "migration_uri = \"" + uri +
+                       "\"\n");
+  };
+  for (const std::string good :
+       {"", "qemu+tls://beta/system", "qemu://beta/system", "qemu+tcp://[2001:db8::2]:1/system",
+        "qemu+ssh://root@beta/system", "xen+tls://beta:16514/"}) {
+    INFO(good);
+    CHECK(allText(load(good).faults) == "");
+  }
+  for (const std::string bad : {"qemu:///system", "qemu+unix:///system", "qemu+unix://beta/system",
+                                "qemu+tcp://beta:0/system", "qemu+tls://", "beta"}) {
+    INFO(bad);
+    CHECK(messageOf(load(bad), "peers.migration_uri") ==
+          "\"" + bad +
+              "\": must be a libvirt URI that names a host and a transport with a port: "
+              "qemu+tls://HOST/system, or with tcp or ssh in place of tls");
+  }
+}
+
 TEST_CASE("the token of a peer is a secret too", "[config]") {
   const Folder folder;
   const auto token = tokenIn(folder);
@@ -181,9 +204,10 @@ TEST_CASE("the address of a peer is http, with a port", "[config]") {
     INFO(good);
     CHECK(allText(folder.load(peer("beta", good, token)).faults) == "");
   }
-  for (const char* bad : {"beta:8686", "http://beta", "http://beta:0", "http://beta:65536",
-                          "http://beta:8686/", "http://:8686", "http://user@beta:8686",
-                          "http://be ta:8686", "http://fd00::2:8686", "http://"}) {
+  for (const char* bad :
+       {"beta:8686", "http://beta", "http://beta:0", "http://beta:65536", "http://beta:8686/",
+        "http://:8686", "http://user@beta:8686", "http://be ta:8686", "http://fd00::2:8686",
+        "http://", "http://-x~y,:1", "http://beta:+1"}) {
     INFO(bad);
     CHECK(folder.load(peer("beta", bad, token)).faults.size() == 1);
   }
