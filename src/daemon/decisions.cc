@@ -213,7 +213,7 @@ Wellbeing DaemonDecisions::wellbeing(const Uuid& vm) {
 
 PolicyConfiguration DaemonDecisions::policies() {
   auto out = config_.policy;
-  out.stop |= keepsakes_.stopped().has_value();
+  out.stop |= !automation().on;
   return out;
 }
 
@@ -375,13 +375,15 @@ asio::awaitable<Result<void>> DaemonDecisions::setMaintenance(std::string host, 
 
 api::Automation DaemonDecisions::automation() {
   if (config_.policy.stop) return {.on = false, .said_by = "configuration", .since = {}};
-  const auto stopped = keepsakes_.stopped();
-  return {.on = !stopped, .said_by = stopped ? "person" : "configuration", .since = stopped};
+  const auto said = keepsakes_.automation();
+  if (!said) return {.on = true, .said_by = "configuration", .since = {}};
+  return {.on = said->on, .said_by = "person", .since = said->since};
 }
 
 api::Automation DaemonDecisions::setAutomation(bool on) {
-  if (keepsakes_.stopped().has_value() == on) {
-    keepsakes_.setStopped(!on, clock_.wall());
+  const auto said = keepsakes_.automation();
+  if (on != (!said || said->on)) {
+    keepsakes_.setAutomation(on, clock_.wall());
     store_.touched();
     parts_.report({.time = clock_.wall(),
                    .severity = Severity::info,

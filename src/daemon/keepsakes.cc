@@ -8,7 +8,9 @@ namespace virtseer::daemon {
 namespace {
 
 constexpr const char* kMaintenance = "maintenance";
-constexpr const char* kStopped = "automation/stopped";
+constexpr const char* kAutomation = "automation";
+const std::string kOn = "on";
+const std::string kOff = "off";
 constexpr std::size_t kMoves = 16;
 
 std::string movesKey(const Uuid& vm) {
@@ -17,31 +19,29 @@ std::string movesKey(const Uuid& vm) {
 
 }  // namespace
 
-std::optional<Timestamp> Keepsakes::time(const std::string& key) const {
-  const auto text = settings_ ? settings_->get(key) : std::nullopt;
+std::optional<Timestamp> Keepsakes::maintenance() const {
+  const auto text = settings_ ? settings_->get(kMaintenance) : std::nullopt;
   return text ? parseRfc3339(*text) : std::nullopt;
 }
-
-void Keepsakes::mark(const std::string& key, bool on, Timestamp now) {
+void Keepsakes::setMaintenance(bool on, Timestamp now) {
   if (!settings_) return;
   if (on)
-    settings_->put(key, rfc3339(now));
+    settings_->put(kMaintenance, rfc3339(now));
   else
-    settings_->erase(key);
+    settings_->erase(kMaintenance);
 }
 
-std::optional<Timestamp> Keepsakes::maintenance() const {
-  return time(kMaintenance);
+std::optional<Keepsakes::Automation> Keepsakes::automation() const {
+  const auto text = settings_ ? settings_->get(kAutomation) : std::nullopt;
+  if (!text) return std::nullopt;
+  const auto space = text->find(' ');
+  const auto word = text->substr(0, space);
+  if (space == std::string::npos || (word != kOn && word != kOff)) return std::nullopt;
+  const auto since = parseRfc3339(text->substr(space + 1));
+  return since ? std::optional(Automation{word == kOn, *since}) : std::nullopt;
 }
-void Keepsakes::setMaintenance(bool on, Timestamp now) {
-  mark(kMaintenance, on, now);
-}
-
-std::optional<Timestamp> Keepsakes::stopped() const {
-  return time(kStopped);
-}
-void Keepsakes::setStopped(bool stop, Timestamp now) {
-  mark(kStopped, stop, now);
+void Keepsakes::setAutomation(bool on, Timestamp now) {
+  if (settings_) settings_->put(kAutomation, (on ? kOn : kOff) + (" " + rfc3339(now)));
 }
 
 std::vector<PastMove> Keepsakes::moves(const Uuid& vm) const {

@@ -20,9 +20,15 @@ class Keepsakes {
   std::optional<Timestamp> maintenance() const;
   void setMaintenance(bool on, Timestamp now);
 
-  /// Since when a person stopped all automatic acting; absent: nobody did.
-  std::optional<Timestamp> stopped() const;
-  void setStopped(bool stop, Timestamp now);
+  /// Whether virtseer may act by itself, as a person said last; absent: nobody ever said.
+  struct Automation {
+    bool on = true;
+    Timestamp since;
+
+    bool operator==(const Automation&) const = default;
+  };
+  std::optional<Automation> automation() const;
+  void setAutomation(bool on, Timestamp now);
 
   /// Moves of a VM, oldest first, the last 16.
   std::vector<PastMove> moves(const Uuid& vm) const;
@@ -30,9 +36,6 @@ class Keepsakes {
   void setMoves(const Uuid& vm, std::vector<PastMove> moves);
 
  private:
-  std::optional<Timestamp> time(const std::string& key) const;
-  void mark(const std::string& key, bool on, Timestamp now);
-
   store::Settings* settings_ = nullptr;
 };
 

@@ -11,6 +11,7 @@ namespace {
 const Uuid kVm = *Uuid::parse("11111111-2222-4333-8444-000000000001");
 const Uuid kA = *Uuid::parse("11111111-2222-4333-8444-00000000000a");
 const Uuid kB = *Uuid::parse("11111111-2222-4333-8444-00000000000b");
+using Said = daemon::Keepsakes::Automation;
 const Timestamp kNow{Millis(1'700'000'000'000)};
 
 PastMove moveAt(int number) {
@@ -30,17 +31,35 @@ TEST_CASE("maintenance and the global stop outlive whoever set them") {
   first.use(store->settings());
   CHECK_FALSE(first.maintenance());
   first.setMaintenance(true, kNow);
-  first.setStopped(true, kNow + Millis(5));
+  CHECK_FALSE(first.automation());
+  first.setAutomation(false, kNow + Millis(5));
 
   daemon::Keepsakes second;
   CHECK_FALSE(second.maintenance());
   second.use(store->settings());
   CHECK(second.maintenance() == kNow);
-  CHECK(second.stopped() == kNow + Millis(5));
+  CHECK(second.automation() == Said{.on = false, .since = kNow + Millis(5)});
   second.setMaintenance(false, kNow);
-  second.setStopped(false, kNow);
   CHECK_FALSE(first.maintenance());
-  CHECK_FALSE(first.stopped());
+}
+
+TEST_CASE("who switched automation on again is kept as who stopped it") {
+  const auto store = store::memoryStore(10);
+  daemon::Keepsakes keepsakes;
+  keepsakes.use(store->settings());
+  keepsakes.setAutomation(false, kNow);
+  keepsakes.setAutomation(true, kNow + Millis(5));
+  CHECK(keepsakes.automation() == Said{.on = true, .since = kNow + Millis(5)});
+}
+
+TEST_CASE("a word on automation that cannot be read counts as none") {
+  const auto store = store::memoryStore(10);
+  daemon::Keepsakes keepsakes;
+  keepsakes.use(store->settings());
+  for (const char* text : {"", "off", "off yesterday", "maybe 2026-01-31T08:05:00.000Z"}) {
+    store->settings().put("automation", text);
+    CHECK_FALSE(keepsakes.automation());
+  }
 }
 
 TEST_CASE("of a VM's moves the last sixteen are kept, oldest first") {
