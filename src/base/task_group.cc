@@ -3,6 +3,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
@@ -25,7 +26,7 @@ TaskGroup::~TaskGroup() = default;
 void TaskGroup::spawn(std::string name, asio::awaitable<void> coroutine) {
   if (cancelled_) return;
   const auto id = ++last_;
-  auto& task = *(tasks_[id] = std::make_unique<Task>());
+  auto& task = *(tasks_[id] = std::make_shared<Task>());
   task.name = std::move(name);
   asio::co_spawn(
       loop_, std::move(coroutine),
@@ -46,12 +47,14 @@ void TaskGroup::spawn(std::string name, asio::awaitable<void> coroutine) {
 
 void TaskGroup::cancel() {
   cancelled_ = true;
-  std::vector<std::uint64_t> ids;
-  for (const auto& [id, task] : tasks_) ids.push_back(id);
-  for (const auto id : ids) {
-    const auto task = tasks_.find(id);
-    if (task != tasks_.end()) task->second->signal.emit(asio::cancellation_type::terminal);
-  }
+  // co_spawn() passes a signal on within the loop only: one that is raised elsewhere it posts, and
+  // the coroutine, and with it the signal, may be gone by then. So it is raised in the loop.
+  std::vector<std::weak_ptr<Task>> running;
+  for (const auto& [id, task] : tasks_) running.push_back(task);
+  for (auto& one : running)
+    asio::dispatch(loop_, [one = std::move(one)] {
+      if (const auto task = one.lock()) task->signal.emit(asio::cancellation_type::terminal);
+    });
 }
 
 asio::awaitable<void> TaskGroup::join() {

@@ -27,7 +27,8 @@ class TaskGroup {
   /// Starts a coroutine; once cancel() was called nothing is started any more.
   void spawn(std::string name, boost::asio::awaitable<void> task);
 
-  /// Asks every coroutine to end at its next suspension point.
+  /// Asks every coroutine to end at its next suspension point. Called while the loop does not run,
+  /// it takes effect when the loop does.
   void cancel();
 
   /// Returns when every coroutine has ended.
@@ -40,7 +41,7 @@ class TaskGroup {
   struct Task;
   boost::asio::any_io_executor loop_;
   std::function<void(const std::string&, const std::string&)> on_failure_;
-  std::map<std::uint64_t, std::unique_ptr<Task>> tasks_;
+  std::map<std::uint64_t, std::shared_ptr<Task>> tasks_;
   std::uint64_t last_ = 0;
   bool cancelled_ = false;
   boost::asio::steady_timer emptied_;
