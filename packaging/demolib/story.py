@@ -63,9 +63,12 @@ class Story:
     def _foresee(self, begin, until):
         """Waits for the first plan that would move the guest now; tells how things stand meanwhile."""
         world, teller = self.world, self.teller
-        told = time.monotonic()
+        told, verdict = time.monotonic(), None
         while time.time() - begin < RAMP:
             plan = world.plan(world.source)
+            if plan and plan["verdict"].split(":")[0] != verdict:
+                verdict = plan["verdict"].split(":")[0]
+                teller.say(f"the plan of host-A: {plan['verdict']}")
             if (step := world.step(plan, WEB)) and seconds(plan["made"]) > begin:
                 return plan, step
             if until():
