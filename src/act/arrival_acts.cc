@@ -136,8 +136,11 @@ asio::awaitable<void> destroyHere(ArrivalDesk* desk, ArrivalPtr arrival, SourceW
 asio::awaitable<void> endAtSource(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
   const auto left = co_await undefineHere(desk, arrival, source.presence.value_or(Presence{}));
   if (!left) co_return;
+  auto copies = co_await clearCopies(desk, arrival, source);
+  if (!copies) co_return;
   auto next = released(arrival->operation);
-  if (!left->empty()) next.advice = {*left};
+  next.advice = std::move(*copies);
+  if (!left->empty()) next.advice.push_back(*left);
   next = closed(std::move(next), OperationState::failed,
                 fmt::format("{} runs at {}, and not here", vmOf(next), fromOf(next)),
                 desk->clock.wall());

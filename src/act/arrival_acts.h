@@ -21,6 +21,15 @@ boost::asio::awaitable<void> destroyHere(ArrivalDesk* desk, std::shared_ptr<Arri
 /// It is not here, and runs at its source: what a move may have defined here goes, and the claim.
 boost::asio::awaitable<void> endAtSource(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                          SourceWord source);
+/// Deletes the files that the move made here and left, of an arrival whose VM is not here: only if
+/// the source's word is that it runs there, it never ran here, and the files were not here when it
+/// was reserved. Returns what is left to a person, in words; fails while our own libvirt or the
+/// journal is silent.
+boost::asio::awaitable<Result<std::vector<std::string>>> clearCopies(
+    ArrivalDesk* desk, std::shared_ptr<Arrival> arrival, SourceWord source);
+/// The source's word, where clearCopies() needs it; none where it does not.
+boost::asio::awaitable<SourceWord> askAboutCopies(ArrivalDesk* desk,
+                                                  std::shared_ptr<Arrival> arrival);
 /// Shows how it stands, if that is news.
 boost::asio::awaitable<void> stand(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                    OperationState state, std::string words);

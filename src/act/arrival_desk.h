@@ -58,6 +58,8 @@ struct Arrival {
   std::optional<Mono> running_since;  ///< here
   std::optional<Mono> source_running_since;
   std::optional<Mono> confirmed_since;
+  bool ran = false;        ///< it was seen to run here, or to stand still after it had come
+  bool unwatched = false;  ///< it may have run here while nobody looked
   bool silent = false;     ///< the source's daemon did not answer the last question
   std::uint64_t acts = 0;  ///< rises with each act, so that older facts are known as such
   Turn turn;

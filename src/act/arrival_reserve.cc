@@ -49,26 +49,29 @@ void judgeIdentity(const ArrivalDesk& desk, const ReserveOrder& order, const Pre
     *found = {"identity", true, "it comes back to the definition that it left here"};
 }
 
-asio::awaitable<Result<std::vector<Check>>> look(ArrivalDesk* desk, ReserveOrder order) {
-  std::vector<Check> checks{sourceCheck(*desk, order)};
+asio::awaitable<Result<platform::Admission>> look(ArrivalDesk* desk, ReserveOrder order) {
+  platform::Admission out;
+  auto& checks = out.checks;
+  checks.push_back(sourceCheck(*desk, order));
   const auto here = co_await desk->here.presence(order.vm);
   const auto admitted = here ? co_await desk->here.admits(order.live_xml, order.copy_storage)
-                             : Result<std::vector<Check>>(fail(here.error()));
+                             : Result<platform::Admission>(fail(here.error()));
   if (!admitted && admitted.error().code == Code::invalid)
     co_return fail(admitted.error().in("live_xml"));
   if (!admitted) {
     checks.push_back(
         {"libvirt", false, "libvirt at the destination: " + printable(admitted.error().message)});
-    co_return checks;
+    co_return out;
   }
+  out.copies = admitted->copies;
   checks.push_back({"libvirt", true, "libvirt at the destination answers"});
-  checks.insert(checks.end(), admitted->begin(), admitted->end());
+  checks.insert(checks.end(), admitted->checks.begin(), admitted->checks.end());
   judgeIdentity(*desk, order, *here, checks);
   if (checks.size() > kMostChecks) {
     std::ranges::sort(checks, {}, &Check::held);
     checks.resize(kMostChecks);
   }
-  co_return checks;
+  co_return out;
 }
 
 /// Whether there would be room, and nothing held.
@@ -120,13 +123,14 @@ asio::awaitable<Result<ReserveAnswer>> again(ArrivalDesk* desk, ArrivalPtr arriv
 }
 
 asio::awaitable<Result<ReserveAnswer>> claimRoom(ArrivalDesk* desk, ReserveOrder order,
-                                                 std::vector<Check> checks) {
+                                                 platform::Admission admitted) {
   const auto now = desk->clock.wall();
   if (const auto other = desk->of(order.vm))
     co_return fail(Code::refused,
                    fmt::format("operation {} brings {} here already",
                                printable(other->operation.id), decide::label(order.vm_name)));
   auto claim = claimOf(order, desk->context.self(), now);
+  claim.record.copied_disks = std::move(admitted.copies);
   auto held = desk->ledger.request(desk->context.room(), roomFor(claim), now);
   if (!held) co_return fail(held.error());
   const auto arrival = std::make_shared<Arrival>(desk->loop, std::move(claim));
@@ -140,7 +144,7 @@ asio::awaitable<Result<ReserveAnswer>> claimRoom(ArrivalDesk* desk, ReserveOrder
   desk->report(
       arrival->operation, Severity::info, "arrival.expected",
       fmt::format("{} is to come from {}", vmOf(arrival->operation), fromOf(arrival->operation)));
-  co_return ReserveAnswer{std::move(checks), *held};
+  co_return ReserveAnswer{std::move(admitted.checks), *held};
 }
 
 }  // namespace
@@ -153,14 +157,14 @@ asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrd
       co_return co_await again(desk, known, std::move(order));
   auto looked = co_await look(desk, order);
   if (!looked) co_return fail(looked.error());
-  auto checks = std::move(*looked);
+  auto& checks = looked->checks;
   if (order.dry_run) lookAtRoom(*desk, order, checks);
   if (order.dry_run || !allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
   if (desk->stopping) co_return fail(Code::refused, "the daemon of the host is stopping");
   // The same operation may have asked twice while the first question was being looked at.
   if (const auto known = desk->find(order.operation))
     co_return co_await again(desk, known, std::move(order));
-  co_return co_await claimRoom(desk, std::move(order), std::move(checks));
+  co_return co_await claimRoom(desk, std::move(order), std::move(*looked));
 }
 
 }  // namespace virtseer::act

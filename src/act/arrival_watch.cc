@@ -53,6 +53,16 @@ asio::awaitable<SourceWord> ask(ArrivalDesk* desk, ArrivalPtr arrival) {
   co_return word;
 }
 
+/// Keeps whether the copy here can have done anything yet.
+void noteLife(Arrival& arrival, const Result<Presence>& here) {
+  if (!here)
+    arrival.unwatched = true;
+  else if (here->state == State::incoming)
+    arrival.unwatched = false;
+  else if (here->state == State::running || (active(*here) && here->job == Presence::Job::none))
+    arrival.ran = true;
+}
+
 /// Keeps the times since when each side runs.
 void noteTimes(const ArrivalDesk& desk, Arrival& arrival, const Presence& here,
                const SourceWord& source) {
@@ -241,6 +251,7 @@ Millis nextLook(const ArrivalDesk& desk, const Arrival& arrival) {
 asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
   const auto acts = arrival->acts;
   const auto here = co_await desk->here.presence(arrival->operation.vm);
+  noteLife(*arrival, here);
   if (!here) co_return;
   SourceWord source;
   if (here->state == State::running && !arrival->running_since)

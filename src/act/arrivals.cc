@@ -30,6 +30,7 @@ std::unexpected<Error> isOver(const Arrival& arrival) {
 /// A claim of an earlier life, with what its steps tell of the times.
 ArrivalPtr takenUp(const ArrivalDesk& desk, Operation claim) {
   auto arrival = std::make_shared<Arrival>(desk.loop, std::move(claim));
+  arrival->unwatched = true;
   const auto& steps = arrival->operation.steps;
   if (!arrival->over() && !steps.empty() && steps.back().note == kRunsHere) {
     const auto ran = std::clamp(desk.clock.wall() - steps.back().at, Millis(0), kUnheard);
@@ -164,12 +165,20 @@ asio::awaitable<Result<void>> Arrivals::release(std::string operation) {
   if (!here) co_return fail(here.error());
   if (active(*here)) co_return Result<void>{};
   ++arrival->acts;
+  const auto source = co_await askAboutCopies(desk, arrival);
+  auto left = co_await clearCopies(desk, arrival, source);
+  // The watch tries again.
+  if (!left) co_return fail(left.error());
+  auto next = arrival->operation;
+  next.advice = std::move(*left);
   const auto words =
-      claim.confirmed
-          ? fmt::format("{} left again, as {} says", vmOf(claim), fromOf(claim))
-          : fmt::format("{} did not come: {} gave its room back", vmOf(claim), fromOf(claim));
-  const auto ended = co_await desk->close(
-      arrival, claim.confirmed ? OperationState::returned : OperationState::failed, words);
+      next.confirmed
+          ? fmt::format("{} left again, as {} says", vmOf(next), fromOf(next))
+          : fmt::format("{} did not come: {} gave its room back", vmOf(next), fromOf(next));
+  const auto state = next.confirmed ? OperationState::returned : OperationState::failed;
+  const auto ended =
+      co_await desk->keep(arrival, closed(std::move(next), state, words, desk->clock.wall()));
+  if (ended) desk->ledger.release(arrival->operation.id);
   arrival->wake.cancel();
   co_return ended;
 }

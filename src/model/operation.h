@@ -91,7 +91,7 @@ struct MigrationRecord {
   bool cleared = false;                   ///< autostart and managed save may have been cleared
   bool restarted = false;                 ///< the source's copy died and was started once more
   bool asked_to_move = false;             ///< libvirt was told to migrate
-  std::vector<std::string> copied_disks;  ///< paths that the move copied
+  std::vector<std::string> copied_disks;  ///< paths that the move copied; arrival: makes here
   std::vector<std::string> set_aside;     ///< what they were renamed to
 
   bool operator==(const MigrationRecord&) const = default;

@@ -40,6 +40,16 @@ struct MigrateEnd {
   bool operator==(const MigrateEnd&) const = default;
 };
 
+/// What a destination says of a VM that may come to it.
+struct Admission {
+  std::vector<Check> checks;
+  /// Paths of the files that a move which copies disks would make here: each on storage of this
+  /// host alone, and proven not to be there now.
+  std::vector<std::string> copies;
+
+  bool operator==(const Admission&) const = default;
+};
+
 /// What virtseer does to VMs, and what it asks immediately before. Loop thread only; every call
 /// has a deadline but migrate(). While disconnected calls fail with Code::unreachable. A call that
 /// failed with timeout or unreachable may still have taken effect: ask presence().
@@ -67,8 +77,8 @@ class Actions {
   /// defined here and off: the caller may waive it for one that comes back) and `active` (it is
   /// active here) are always among them. Whether a block device here is the same one as there is
   /// not among them: compare DiskNeed::storage with StorageReach::id.
-  virtual boost::asio::awaitable<Result<std::vector<Check>>> admits(std::string live_xml,
-                                                                    bool copy_storage) = 0;
+  virtual boost::asio::awaitable<Result<Admission>> admits(std::string live_xml,
+                                                           bool copy_storage) = 0;
 
   /// Moves it peer to peer, live, so that the move outlives this process. What libvirt holds
   /// unsafe it refuses: Code::refused. One that was aborted ends with Code::cancelled. Returns when

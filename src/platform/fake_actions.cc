@@ -138,6 +138,8 @@ Result<std::shared_ptr<FakeActions::Move>> FakeActions::beginMove(const MigrateO
   copy.definition.autostart = copy.definition.managed_save = false;
   source.presence.job = Job::migration_out;
   moves_[order.vm] = move;
+  if (order.copy_storage)
+    destination.files_.insert(destination.copies_.begin(), destination.copies_.end());
   destination.tell(order.vm, "started", "migrated");
   return move;
 }
@@ -286,8 +288,7 @@ asio::awaitable<Result<VmDefinition>> FakeActions::definition(Uuid vm) {
   co_return out;
 }
 
-asio::awaitable<Result<std::vector<Check>>> FakeActions::admits(std::string live_xml,
-                                                                bool copy_storage) {
+asio::awaitable<Result<Admission>> FakeActions::admits(std::string live_xml, bool copy_storage) {
   const auto uuid = between(live_xml, "<uuid>", "</uuid>");
   auto entered = co_await enter(
       Call::admits, fmt::format("admits {} {}", uuid, copy_storage ? "copy" : "shared"));
@@ -296,9 +297,15 @@ asio::awaitable<Result<std::vector<Check>>> FakeActions::admits(std::string live
   if (!vm) co_return fail(Code::invalid, "this is no domain XML");
   const auto* there = find(*vm);
   const bool active = there && isActive(there->presence.state);
-  auto out = checks_;
-  out.push_back({"identity", !there || active, "whether a VM that is off has this UUID here"});
-  out.push_back({"active", !active, "whether the VM is active here"});
+  Admission out{.checks = checks_, .copies = {}};
+  out.checks.push_back(
+      {"identity", !there || active, "whether a VM that is off has this UUID here"});
+  out.checks.push_back({"active", !active, "whether the VM is active here"});
+  for (const auto& path : copy_storage ? copies_ : std::vector<std::string>()) {
+    const bool free = !files_.contains(path);
+    if (free) out.copies.push_back(path);
+    out.checks.push_back({"disk", free, path + (free ? " can be made" : " exists here already")});
+  }
   co_return out;
 }
 

@@ -81,6 +81,9 @@ class FakeActions final : public Actions {
   /// What admits() answers beside "identity" and "active", which it finds out; one check that holds
   /// if never set.
   void setChecks(std::vector<Check> checks) { checks_ = std::move(checks); }
+  /// The disks of VMs that come with a move which copies them: admits() refuses those that are
+  /// among files(), and such a move makes them as it begins.
+  void setCopies(std::vector<std::string> paths) { copies_ = std::move(paths); }
   /// The files that setAside() and deleteVolume() work on.
   std::set<std::string>& files() { return files_; }
   /// Every call fails with Code::unreachable, moves that are awaited return so; VMs stay.
@@ -133,8 +136,8 @@ class FakeActions final : public Actions {
   boost::asio::awaitable<Result<HostState>> host() override;
   boost::asio::awaitable<Result<Presence>> presence(Uuid vm) override;
   boost::asio::awaitable<Result<VmDefinition>> definition(Uuid vm) override;
-  boost::asio::awaitable<Result<std::vector<Check>>> admits(std::string live_xml,
-                                                            bool copy_storage) override;
+  boost::asio::awaitable<Result<Admission>> admits(std::string live_xml,
+                                                   bool copy_storage) override;
   boost::asio::awaitable<Result<MigrateEnd>> migrate(MigrateOrder order) override;
   boost::asio::awaitable<Result<MigrationProgress>> progress(Uuid vm) override;
   boost::asio::awaitable<Result<void>> abortJob(Uuid vm) override;
@@ -180,6 +183,7 @@ class FakeActions final : public Actions {
   std::map<Uuid, FakeVm> vms_;
   HostState host_;
   std::vector<Check> checks_{{"cpu", true, "the fake host takes every processor"}};
+  std::vector<std::string> copies_;
   std::set<std::string> files_;
   std::optional<std::string> disconnected_;
   Changed changed_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 
 #include "base/text.h"
@@ -17,6 +18,7 @@ namespace virtseer::platform {
 namespace {
 
 using Checks = std::vector<Check>;
+using Paths = std::vector<std::string>;
 
 constexpr std::size_t kShownBytes = 200;
 
@@ -104,12 +106,20 @@ bool exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0;
 }
 
-void checkFile(const DiskXml& disk, bool copy, const std::vector<PoolXml>& pools, Checks& out) {
+/// What cannot be looked at may be there.
+bool provenAbsent(const std::string& path) {
+  struct stat about;
+  return lstat(path.c_str(), &about) != 0 && errno == ENOENT;
+}
+
+void checkFile(const DiskXml& disk, bool copy, const std::vector<PoolXml>& pools, Checks& out,
+               Paths& copies) {
   const auto name = "disk " + disk.target;
   const auto path = shown(disk.source);
   const auto folder = std::filesystem::path(disk.source).parent_path().string();
   const auto storage = storageOfFolder(folder);
   const bool there = exists(disk.source);
+  const bool absent = provenAbsent(disk.source);
   if (storage.shared || disk.read_only) {
     add(out, name, there,
         there ? path + " is here" : path + " is not here: mount its storage, or eject the medium");
@@ -132,16 +142,17 @@ void checkFile(const DiskXml& disk, bool copy, const std::vector<PoolXml>& pools
   else
     add(out, name, storage.free_bytes > 0,
         fmt::format("{} bytes are free for the copy in {}", storage.free_bytes, shown(folder)));
+  if (pool && absent) copies.push_back(disk.source);
 }
 
 void checkDisk(const Connection& connection, const DiskXml& named, bool copy,
-               const std::vector<PoolXml>& pools, Checks& out) {
+               const std::vector<PoolXml>& pools, Checks& out, Paths& copies) {
   if (named.empty) return;
   const auto disk = resolved(connection, named);
   const auto name = "disk " + disk.target;
   switch (disk.kind) {
     case DiskXml::Kind::file:
-      return checkFile(disk, copy, pools, out);
+      return checkFile(disk, copy, pools, out, copies);
     case DiskXml::Kind::block: {
       const bool there = isBlockDevice(disk.source);
       const auto what = "block device " + shown(disk.source);
@@ -187,21 +198,23 @@ void checkFiles(const PlacementXml& vm, Checks& out) {
 
 }  // namespace
 
-Result<std::vector<Check>> admission(const Connection& connection, const std::string& live_xml,
-                                     bool copy_storage) {
+Result<Admission> admission(const Connection& connection, const std::string& live_xml,
+                            bool copy_storage) {
   const auto vm = parsePlacementXml(live_xml);
   if (!vm) return fail(Code::invalid, "this is no domain XML");
-  Checks out;
+  Admission admitted;
+  auto& out = admitted.checks;
   checkIdentity(connection, *vm, out);
   checkMachine(connection, *vm, out);
   checkCpu(connection, *vm, out);
   const auto pools = activePools(connection);
-  for (const auto& disk : vm->disks) checkDisk(connection, disk, copy_storage, pools, out);
+  for (const auto& disk : vm->disks)
+    checkDisk(connection, disk, copy_storage, pools, out, admitted.copies);
   for (const auto& interface : vm->interfaces) checkNetwork(connection, interface, out);
   checkFiles(*vm, out);
   for (const auto& reason : vm->unmovable)
     add(out, "device", false, "it cannot come along: " + shown(reason));
-  return out;
+  return admitted;
 }
 
 }  // namespace virtseer::platform

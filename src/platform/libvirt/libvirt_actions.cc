@@ -83,8 +83,7 @@ asio::awaitable<Result<HostState>> LibvirtActions::host() {
               });
 }
 
-asio::awaitable<Result<std::vector<Check>>> LibvirtActions::admits(std::string live_xml,
-                                                                   bool copy_storage) {
+asio::awaitable<Result<Admission>> LibvirtActions::admits(std::string live_xml, bool copy_storage) {
   return call(
       &surveys_, "pre-flight", kSurvey,
       [xml = std::move(live_xml), copy_storage](const std::shared_ptr<Connection>& connection) {

@@ -15,8 +15,8 @@ namespace virtseer::platform {
 
 Result<std::vector<PlacedVm>> placedVms(const Connection& connection, CpuExpander& expander);
 Result<HostState> hostMeans(const Connection& connection, CpuExpander& expander);
-Result<std::vector<Check>> admission(const Connection& connection, const std::string& live_xml,
-                                     bool copy_storage);
+Result<Admission> admission(const Connection& connection, const std::string& live_xml,
+                            bool copy_storage);
 Result<void> renameInPool(const Connection& connection, const std::string& path,
                           const std::string& new_path);
 Result<void> deleteFromPools(const Connection& connection, const std::string& path);

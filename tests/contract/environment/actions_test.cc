@@ -223,9 +223,10 @@ TEST_CASE("a destination tells a VM that is active, one that is off and one that
     const Cleared cleared(world);
     const auto xml = world.definition(kNew, kNewName);
     const auto held = [&](std::string_view name) {
-      const auto checks = world.await(actions.admits(xml, false));
-      REQUIRE(checks);
-      const auto* check = findCheck(*checks, name);
+      const auto admitted = world.await(actions.admits(xml, false));
+      REQUIRE(admitted);
+      CHECK(admitted->copies.empty());
+      const auto* check = findCheck(admitted->checks, name);
       REQUIRE(check);
       CHECK_FALSE(check->words.empty());
       return check->held;

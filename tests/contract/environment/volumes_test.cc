@@ -95,3 +95,29 @@ TEST_CASE("a file that is in no pool is not deleted") {
   CHECK(fs::exists(disk));
   world->stop();
 }
+
+TEST_CASE("the files that a copying move would make are those that are proven not to be here") {
+  const auto world = makeWorld("libvirt-test");
+  world->connect();
+  auto& actions = world->environment().actions();
+  const Folder folder;
+  const Pool pool(folder.path());
+  const auto here = folder.file("here.raw"), none = folder.file("none.raw", false);
+  const auto elsewhere = std::string("/nonexistent/virtseer/disk.raw");
+  std::string xml =
+      "<domain type='test'><name>comes</name>"
+      "<uuid>eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee</uuid><devices>";
+  char target = 'a';
+  for (const auto& path : {here, none, elsewhere})
+    xml += "<disk type='file' device='disk'><source file='" + path + "'/><target dev='vd" +
+           std::string(1, target++) + "'/></disk>";
+  xml += "</devices></domain>";
+
+  const auto copied = world->await(actions.admits(xml, true));
+  REQUIRE(copied);
+  CHECK(copied->copies == std::vector<std::string>{none});
+  const auto moved = world->await(actions.admits(xml, false));
+  REQUIRE(moved);
+  CHECK(moved->copies.empty());
+  world->stop();
+}

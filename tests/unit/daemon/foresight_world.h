@@ -45,7 +45,9 @@ class FactsOnly final : public platform::Actions {
 
   Answer<Presence> presence(Uuid) override { return no<Presence>(); }
   Answer<platform::VmDefinition> definition(Uuid) override { return no<platform::VmDefinition>(); }
-  Answer<std::vector<Check>> admits(std::string, bool) override { return no<std::vector<Check>>(); }
+  Answer<platform::Admission> admits(std::string, bool) override {
+    return no<platform::Admission>();
+  }
   Answer<platform::MigrateEnd> migrate(platform::MigrateOrder) override {
     return no<platform::MigrateEnd>();
   }
