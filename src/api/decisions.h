@@ -105,7 +105,8 @@ class Decisions {
   virtual boost::asio::awaitable<Result<void>> setMaintenance(std::string host, bool on) = 0;
   virtual bool maintenance() = 0;  ///< of this host
   virtual Automation automation() = 0;
-  virtual Automation setAutomation(bool on) = 0;
+  /// Returns once it is kept.
+  virtual boost::asio::awaitable<Result<Automation>> setAutomation(bool on) = 0;
 
   // What peers ask for. An arrival's id is the operation's.
 

@@ -23,7 +23,7 @@ boost::asio::awaitable<Outcome> getRanking(Api api, Request request);
 Outcome getExplanation(Api api, const Request& request);
 Outcome getPolicy(Api api, const Request& request);
 Outcome getAutomation(Api api, const Request& request);
-Outcome setAutomation(Api api, const Request& request);
+boost::asio::awaitable<Outcome> setAutomation(Api api, Request request);
 boost::asio::awaitable<Outcome> setMaintenance(Api api, Request request);
 
 boost::asio::awaitable<Outcome> migrateVm(Api api, Request request);

@@ -47,10 +47,12 @@ Outcome getAutomation(Api api, const Request&) {
   return ok(text(automationJson(api.decisions.automation())));
 }
 
-Outcome setAutomation(Api api, const Request& request) {
+asio::awaitable<Outcome> setAutomation(Api api, Request request) {
   const auto on = readOn(request);
-  if (!on) return refuse(on.error());
-  return ok(text(automationJson(api.decisions.setAutomation(*on))));
+  if (!on) co_return refuse(on.error());
+  const auto now = co_await api.decisions.setAutomation(*on);
+  if (!now) co_return refuse(now.error());
+  co_return ok(text(automationJson(*now)));
 }
 
 asio::awaitable<Outcome> setMaintenance(Api api, Request request) {

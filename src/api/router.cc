@@ -52,7 +52,7 @@ const auto kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/plan", "getPlan", kNoQuery, &getPlan, nullptr},
     {"GET", "/api/v1/explanations/{id}", "getExplanation", kNoQuery, &getExplanation, nullptr},
     {"GET", "/api/v1/automation", "getAutomation", kNoQuery, &getAutomation, nullptr},
-    {"POST", "/api/v1/automation", "setAutomation", kNoQuery, &setAutomation, nullptr},
+    {"POST", "/api/v1/automation", "setAutomation", kNoQuery, nullptr, &setAutomation},
     {"GET", "/api/v1/operations", "listOperations", kOperationsQuery, nullptr, &listOperations},
     {"GET", "/api/v1/operations/{id}", "getOperation", kNoQuery, &getOperation, nullptr},
     {"POST", "/api/v1/operations/{id}/abort", "abortOperation", kNoQuery, nullptr, &abortOperation},

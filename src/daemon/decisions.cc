@@ -61,7 +61,18 @@ DaemonDecisions::DaemonDecisions(asio::any_io_executor loop, const Clock& clock,
       store_(store),
       environment_(environment),
       parts_(std::move(parts)),
-      journal_(store),
+      journal_(store,
+               [this](const std::string& key, const std::string& fault) {
+                 parts_.report({.time = clock_.wall(),
+                                .severity = Severity::error,
+                                .kind = "operation.unreadable",
+                                .entity = {},
+                                .message = fmt::format(
+                                    "{} cannot be read ({}): look where its VM runs, nobody "
+                                    "follows it any more",
+                                    printable(key), fault),
+                                .fields = {}});
+               }),
       peers_(loop, clock, std::move(peers)),
       operations_(std::make_unique<act::Operations>(loop, clock, environment.actions(), peers_,
                                                     journal_, migrationContext(),
@@ -152,7 +163,7 @@ void DaemonDecisions::start() {
 }
 
 void DaemonDecisions::storeSwapped() {
-  keepsakes_.use(store_.settings());
+  keepsakes_.use(store_.settings(), clock_.wall());
   foresight_->storeSwapped();
   recoverOnce();
 }
@@ -165,6 +176,13 @@ void DaemonDecisions::recoverOnce() {
   operations_->recover();
 }
 
+Result<void> DaemonDecisions::ready() const {
+  if (recovered_) return {};
+  return fail(Code::unreachable,
+              "this daemon has just started and does not know yet what was under way: it waits for "
+              "its libvirt and its store");
+}
+
 void DaemonDecisions::notice(const platform::Notice& notice) {
   using Kind = platform::Notice::Kind;
   switch (notice.kind) {
@@ -175,6 +193,7 @@ void DaemonDecisions::notice(const platform::Notice& notice) {
     case Kind::vm_lifecycle:
       foresight_->stale();
       arrivals_->nudge(*notice.vm);
+      if (notice.detail == "stopped" || notice.detail == "undefined") io_errors_.erase(*notice.vm);
       break;
     case Kind::vm_changed:
       foresight_->stale();
@@ -293,6 +312,7 @@ asio::awaitable<Result<RankedHost>> DaemonDecisions::choose(Vm vm, std::string w
 
 asio::awaitable<Result<api::MigrateAnswer>> DaemonDecisions::migrate(std::string name,
                                                                      api::MigrateRequest request) {
+  if (const auto known = ready(); !known) co_return fail(known.error());
   const auto vm = inventory_.find(name);
   if (!vm) co_return fail(vm.error());
   auto ranked = co_await choose(*vm, request.to);
@@ -339,6 +359,7 @@ std::vector<Operation> DaemonDecisions::operations(const api::OperationFilter& f
 Result<Operation> DaemonDecisions::operation(const std::string& id) {
   if (auto found = operations_->find(id)) return std::move(*found);
   if (auto found = arrivals_->find(id)) return std::move(*found);
+  if (const auto known = ready(); !known) return fail(known.error());
   return fail(Code::not_found,
               fmt::format("no operation has the id \"{}\": 'virtseer operations' lists them",
                           printable(id)));
@@ -380,63 +401,20 @@ api::Automation DaemonDecisions::automation() {
   return {.on = said->on, .said_by = "person", .since = said->since};
 }
 
-api::Automation DaemonDecisions::setAutomation(bool on) {
+asio::awaitable<Result<api::Automation>> DaemonDecisions::setAutomation(bool on) {
   const auto said = keepsakes_.automation();
-  if (on != (!said || said->on)) {
-    keepsakes_.setAutomation(on, clock_.wall());
-    store_.touched();
-    parts_.report({.time = clock_.wall(),
-                   .severity = Severity::info,
-                   .kind = on ? "automation.on" : "automation.off",
-                   .entity = inventory_.host().uuid,
-                   .message = on ? "virtseer may act by itself again, as far as policy allows"
-                                 : "virtseer does nothing by itself until told otherwise",
-                   .fields = {}});
-  }
-  return automation();
-}
-
-asio::awaitable<Result<FleetState>> DaemonDecisions::fleetState() {
-  co_return foresight_->fleetState();
-}
-
-asio::awaitable<Result<RemoteVm>> DaemonDecisions::remoteVm(Uuid vm) {
-  auto presence = co_await environment_.actions().presence(vm);
-  if (!presence) co_return fail(presence.error());
-  presence->suspended = arrivals_->suspended(vm);
-  co_return RemoteVm{.presence = std::move(*presence), .wellbeing = wellbeing(vm)};
-}
-
-asio::awaitable<Result<ReserveAnswer>> DaemonDecisions::reserve(ReserveOrder order) {
-  return arrivals_->reserve(std::move(order));
-}
-Result<Reservation> DaemonDecisions::renew(const std::string& operation) {
-  return arrivals_->renew(operation);
-}
-asio::awaitable<Result<void>> DaemonDecisions::release(std::string operation) {
-  return arrivals_->release(std::move(operation));
-}
-asio::awaitable<Result<void>> DaemonDecisions::commit(std::string operation, CommitOrder order) {
-  return arrivals_->commit(std::move(operation), std::move(order));
-}
-asio::awaitable<Result<void>> DaemonDecisions::revive(std::string operation) {
-  return arrivals_->revive(std::move(operation));
-}
-
-/// The VM of an arrival goes home: a migration of ours, however often it is asked for.
-asio::awaitable<Result<Operation>> DaemonDecisions::sendBack(std::string id) {
-  const auto arrival = arrivals_->find(id);
-  if (!arrival) co_return fail(Code::not_found, "no VM came here by operation " + printable(id));
-  for (auto& begun : operations_->all())
-    if (begun.return_of == id) co_return std::move(begun);
-  co_return co_await operations_->migrate({.vm = arrival->vm,
-                                           .to = arrival->from.text(),
-                                           .origin = OperationOrigin::returning,
-                                           .plan_step = {},
-                                           .return_of = id,
-                                           .reasons = {"its move here did not do it good"},
-                                           .cpus = arrival->cpus,
-                                           .copy_storage = arrival->copy_storage});
+  if (on == (!said || said->on)) co_return automation();
+  keepsakes_.setAutomation(on, clock_.wall());
+  parts_.report({.time = clock_.wall(),
+                 .severity = Severity::info,
+                 .kind = on ? "automation.on" : "automation.off",
+                 .entity = inventory_.host().uuid,
+                 .message = on ? "virtseer may act by itself again, as far as policy allows"
+                               : "virtseer does nothing by itself until told otherwise",
+                 .fields = {}});
+  const auto kept = co_await store_.durable();
+  if (!kept) co_return fail(kept.error().in("it holds while this daemon runs, but is not kept"));
+  co_return automation();
 }
 
 api::Decisions::Counts DaemonDecisions::counts() {

@@ -62,7 +62,7 @@ class DaemonDecisions final : public api::Decisions {
   boost::asio::awaitable<Result<void>> setMaintenance(std::string host, bool on) override;
   bool maintenance() override { return keepsakes_.maintenance().has_value(); }
   api::Automation automation() override;
-  api::Automation setAutomation(bool on) override;
+  boost::asio::awaitable<Result<api::Automation>> setAutomation(bool on) override;
   boost::asio::awaitable<Result<FleetState>> fleetState() override;
   boost::asio::awaitable<Result<RemoteVm>> remoteVm(Uuid vm) override;
   boost::asio::awaitable<Result<ReserveAnswer>> reserve(ReserveOrder order) override;
@@ -79,6 +79,8 @@ class DaemonDecisions final : public api::Decisions {
   ForesightContext foresightContext();
 
   void recoverOnce();
+  /// Nothing that peers take for an answer is said before what was under way is known again.
+  Result<void> ready() const;
   void carryOut(const PlanStep& step);
   boost::asio::awaitable<void> begin(act::MigrationOrder order);
   Wellbeing wellbeing(const Uuid& vm);

@@ -1,5 +1,6 @@
 #include "daemon/keepsakes.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "wire/wire.h"
@@ -13,22 +14,59 @@ const std::string kOn = "on";
 const std::string kOff = "off";
 constexpr std::size_t kMoves = 16;
 
+constexpr std::size_t kMovedSinceStart = 256;
+/// Cool-down and cycle detection look back by a day.
+constexpr Millis kMovesRemembered = std::chrono::hours(48);
+const std::string kMovesPrefix = "moves/";
+
 std::string movesKey(const Uuid& vm) {
-  return "moves/" + vm.text();
+  return kMovesPrefix + vm.text();
 }
 
 }  // namespace
+
+void Keepsakes::use(store::Settings& settings, Timestamp now) {
+  if (settings_ == &settings) return;
+  settings_ = &settings;
+  for (const auto& [key, value] : said_) {
+    if (value)
+      settings.put(key, *value);
+    else
+      settings.erase(key);
+  }
+  for (const auto& [vm, move] : moved_) {
+    auto known = moves(vm);
+    if (std::ranges::find(known, move) != known.end()) continue;
+    known.push_back(move);
+    std::ranges::sort(known, {}, &PastMove::ended);
+    setMoves(vm, std::move(known));
+  }
+  forgetOld(now);
+}
+
+void Keepsakes::forgetOld(Timestamp now) {
+  for (const auto& [key, text] : settings_->list(kMovesPrefix)) {
+    const auto known = wire::pastMoves(text);
+    if (known && !known->empty() && known->back().ended < now - kMovesRemembered)
+      settings_->erase(key);
+  }
+}
+
+void Keepsakes::say(const std::string& key, std::optional<std::string> value) {
+  if (!settings_) return;
+  if (value)
+    settings_->put(key, *value);
+  else
+    settings_->erase(key);
+  said_.insert_or_assign(key, std::move(value));
+}
 
 std::optional<Timestamp> Keepsakes::maintenance() const {
   const auto text = settings_ ? settings_->get(kMaintenance) : std::nullopt;
   return text ? parseRfc3339(*text) : std::nullopt;
 }
 void Keepsakes::setMaintenance(bool on, Timestamp now) {
-  if (!settings_) return;
-  if (on)
-    settings_->put(kMaintenance, rfc3339(now));
-  else
-    settings_->erase(kMaintenance);
+  say(kMaintenance, on ? std::optional(rfc3339(now)) : std::nullopt);
 }
 
 std::optional<Keepsakes::Automation> Keepsakes::automation() const {
@@ -41,7 +79,7 @@ std::optional<Keepsakes::Automation> Keepsakes::automation() const {
   return since ? std::optional(Automation{word == kOn, *since}) : std::nullopt;
 }
 void Keepsakes::setAutomation(bool on, Timestamp now) {
-  if (settings_) settings_->put(kAutomation, (on ? kOn : kOff) + (" " + rfc3339(now)));
+  say(kAutomation, (on ? kOn : kOff) + (" " + rfc3339(now)));
 }
 
 std::vector<PastMove> Keepsakes::moves(const Uuid& vm) const {
@@ -52,6 +90,8 @@ std::vector<PastMove> Keepsakes::moves(const Uuid& vm) const {
 
 void Keepsakes::addMove(const Uuid& vm, PastMove move) {
   auto all = moves(vm);
+  moved_.emplace_back(vm, move);
+  if (moved_.size() > kMovedSinceStart) moved_.pop_front();
   all.push_back(std::move(move));
   setMoves(vm, std::move(all));
 }

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <deque>
+#include <map>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -13,8 +17,9 @@ namespace virtseer::daemon {
 /// the daemon. Loop thread. Values that cannot be read count as absent.
 class Keepsakes {
  public:
-  /// To be called when a store serves, and again when another one does.
-  void use(store::Settings& settings) { settings_ = &settings; }
+  /// To be called when a store serves, and again when another one does: it takes over what was said
+  /// and moved since the start. Moves that ended over two days before `now` are forgotten.
+  void use(store::Settings& settings, Timestamp now);
 
   /// Since when this host is in maintenance; absent: it is not.
   std::optional<Timestamp> maintenance() const;
@@ -36,7 +41,12 @@ class Keepsakes {
   void setMoves(const Uuid& vm, std::vector<PastMove> moves);
 
  private:
+  void say(const std::string& key, std::optional<std::string> value);
+  void forgetOld(Timestamp now);
+
   store::Settings* settings_ = nullptr;
+  std::map<std::string, std::optional<std::string>> said_;  ///< since the start; absent: erased
+  std::deque<std::pair<Uuid, PastMove>> moved_;             ///< since the start, bounded
 };
 
 }  // namespace virtseer::daemon

@@ -4,8 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/log.h"
-#include "base/text.h"
 #include "wire/wire.h"
 
 namespace virtseer::daemon {
@@ -27,14 +25,9 @@ asio::awaitable<Result<void>> OperationJournal::write(Operation operation) {
     co_return fail(
         Code::unreachable,
         "operations are not begun while the store on disk does not serve: " + store_.problem());
-  // Bytes that are not UTF-8 can only come from a hostile definition; such a one is not begun.
-  std::string text;
-  try {
-    text = wire::record(operation).dump();
-  } catch (const nlohmann::json::exception& error) {
-    co_return fail(Code::invalid, std::string("the operation cannot be kept: ") + error.what());
-  }
-  store_.settings().put(keyOf(operation), std::move(text));
+  auto text = wire::text(wire::record(operation));
+  if (!text) co_return fail(text.error().in("the operation cannot be kept"));
+  store_.settings().put(keyOf(operation), std::move(*text));
   co_return co_await store_.durable();
 }
 
@@ -50,7 +43,7 @@ std::vector<Operation> OperationJournal::all() {
     if (read)
       out.push_back(std::move(*read));
     else
-      log(Level::error, printable(key) + ": " + read.error().message);
+      unreadable_(key, read.error().message);
   }
   return out;
 }

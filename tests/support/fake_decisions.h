@@ -81,10 +81,10 @@ class FakeDecisions final : public api::Decisions {
   }
   bool maintenance() override { return in_maintenance; }
   api::Automation automation() override { return known_automation; }
-  api::Automation setAutomation(bool on) override {
+  Answer<api::Automation> setAutomation(bool on) override {
     known_automation.on = on;
     known_automation.said_by = "person";
-    return known_automation;
+    co_return said(std::string("automation ") + (on ? "on" : "off"), known_automation);
   }
 
   Answer<FleetState> fleetState() override { co_return said("fleet state", known_state); }
