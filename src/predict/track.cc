@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace virtseer::predict {
 namespace {
@@ -168,11 +169,56 @@ void Track::issue(const Horizon& horizon, const TrackOwner& owner) {
   scorer_.add({issued_, made.level, made.peak, seen_.point.level_spread, seen_.point.peak_spread});
 }
 
+namespace {
+
+/// So many errors in a row of one sign, each beyond so many usual ones, are no noise: demand has
+/// jumped, and is where it is now. A trend that points elsewhere has ended with it.
+constexpr std::size_t kJumpCells = 3;
+constexpr double kJumpErrors = 4;
+
+void jump(Smoother& now, const std::vector<float>& errors, const std::vector<float>& values) {
+  if (errors.size() < 4 * kJumpCells) return;
+  const auto usual_end = errors.size() - kJumpCells;
+  double usual = 0, recent = 0;
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < usual_end; ++i)
+    if (!std::isnan(errors[i])) usual += std::abs(errors[i]), ++known;
+  if (known < kJumpCells) return;
+  usual /= static_cast<double>(known);
+  const bool up = errors.back() > 0;
+  for (std::size_t i = usual_end; i < errors.size(); ++i) {
+    const bool beyond = std::abs(errors[i]) > kJumpErrors * usual;
+    if (!beyond || (errors[i] > 0) != up) return;  // also where it is missing
+    recent += values[i];
+  }
+  now.level = recent / static_cast<double>(kJumpCells);
+  if ((now.trend > 0) != up) now.trend = 0;
+}
+
+/// Takes away which way the errors lean: their mean without the fifth that is highest and the fifth
+/// that is lowest, since a single jump is no leaning. Those of a recursion that lags behind a ramp
+/// all point one way; drawn again beside the trend that the recursion has by now, they would carry
+/// every path further than the ramp goes.
+void centre(std::vector<float>& errors) {
+  std::vector<float> known;
+  std::ranges::copy_if(errors, std::back_inserter(known), [](float e) { return !std::isnan(e); });
+  std::ranges::sort(known);
+  const std::size_t cut = known.size() / 5;
+  if (known.size() <= 2 * cut) return;
+  double sum = 0;
+  for (std::size_t i = cut; i < known.size() - cut; ++i) sum += known[i];
+  const auto lean = static_cast<float>(sum / static_cast<double>(known.size() - 2 * cut));
+  for (float& error : errors) error -= lean;
+}
+
+}  // namespace
+
 Rhythm Track::rhythm(const Horizon& horizon, const TrackOwner& owner, std::int64_t start) const {
   const Seen& seen = look(horizon, owner);
   Rhythm out{owner.vm, seen.point.fitted, {}, seen.upper};
   std::vector<float> peak;
   cells_.copy(out.errors, peak);
+  const std::vector<float> values = out.errors;
   Smoother state = seen.point.fitted;
   state.level = state.trend = 0;
   bool begun = false;
@@ -192,6 +238,8 @@ Rhythm Track::rhythm(const Horizon& horizon, const TrackOwner& owner, std::int64
       --unsure;
     }
   }
+  jump(out.now, out.errors, values);
+  centre(out.errors);
   for (auto cell = cells_.end(); cell < start; ++cell) {
     out.now.skip();
     out.errors.push_back(std::numeric_limits<float>::quiet_NaN());
