@@ -37,6 +37,9 @@ Placement::Placement(const FleetView& view, std::span<const Flight> issued,
       if (held.expires > now_ && vm && !listed(held.vm, *this->host(host.state->uuid)))
         fly(held.vm, hosts_[vms_[*vm].host].state->uuid, host.state->uuid);
     }
+  // After those on their way: a VM that is verified may be going back already.
+  for (const auto& host : view.hosts)
+    for (const auto& flight : host.flights) land(flight);
   demands_.resize(vms_.size());
   addUp();
 }
@@ -86,14 +89,26 @@ void Placement::fly(const Uuid& vm_uuid, const Uuid& from, const Uuid& to) {
   const auto target = host(to);
   auto& row = vms_[*vm];
   if (target && row.host == *target) return;  // it has arrived
-  row.in_flight = true;
-  ++in_flight_;
   counts_for_[*vm] = target.value_or(DemandTable::kNowhere);
-  if (source) ++hosts_[*source].in_flight;
+  count(row, source, target);
   if (!target) return;
-  ++hosts_[*target].in_flight;
   if (!listed(vm_uuid, *target))
     hosts_[*target].memory_free = less(hosts_[*target].memory_free, row.vm->memory_bytes);
+}
+
+void Placement::land(const Flight& flight) {
+  const auto vm = this->vm(flight.vm);
+  const auto target = host(flight.to);
+  if (!vm || !target || vms_[*vm].in_flight || vms_[*vm].host != *target) return;
+  count(vms_[*vm], host(flight.from), target);
+}
+
+void Placement::count(VmRow& row, std::optional<std::uint32_t> source,
+                      std::optional<std::uint32_t> target) {
+  row.in_flight = true;
+  ++in_flight_;
+  if (source) ++hosts_[*source].in_flight;
+  if (target) ++hosts_[*target].in_flight;
 }
 
 void Placement::addUp() {

@@ -34,8 +34,8 @@ class Placement {
     std::uint32_t host = 0;  ///< where it runs
     double mean_cpus = 0;    ///< wanted, over the scenarios
     bool forecast = false;
-    bool in_flight = false;
-    bool twice = false;  ///< two hosts say that it runs on them
+    bool in_flight = false;  ///< also while it is verified where it came
+    bool twice = false;      ///< two hosts say that it runs on them
   };
 
   /// `issued`: moves that were ordered and do not show in the view yet.
@@ -62,6 +62,9 @@ class Placement {
   void list(const FleetView& view);
   bool listed(const Uuid& vm, std::uint32_t host) const;
   void fly(const Uuid& vm, const Uuid& from, const Uuid& to);
+  /// A move whose VM runs at its target, and which has not ended.
+  void land(const Flight& flight);
+  void count(VmRow& row, std::optional<std::uint32_t> source, std::optional<std::uint32_t> target);
   void addUp();
   void weigh(std::uint32_t host);
   double capacity(const HostRow& host) const;

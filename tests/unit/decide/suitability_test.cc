@@ -291,6 +291,33 @@ TEST_CASE("memory of reservations and of moves in flight is taken off once") {
   CHECK(free() == 5);
 }
 
+TEST_CASE("a VM that has arrived is in flight until its move has ended, and counts once") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2, 4, 8 * kGiB)};
+  view.hosts[1].vms = {plainVm(1, 3 * kGiB)};
+  view.hosts[0].flights = {{"op", plainVm(1).uuid, view.hosts[0].uuid, view.hosts[1].uuid}};
+  view.hosts[1].flights = view.hosts[0].flights;
+  const auto placed = [&] { return Placement(view, {}, PlannerRules(), kNow); };
+
+  CHECK(placed().vms()[0].in_flight);
+  CHECK(placed().inFlight() == 1);
+  CHECK(placed().hosts()[0].in_flight == 1);
+  CHECK(placed().hosts()[1].in_flight == 1);
+  CHECK(placed().hosts()[1].memory_free / kGiB == 5);
+  CHECK(names(rank(view, {}, {}, plainVm(1).uuid, kNow)->stays, Refusal::in_flight));
+
+  // On its way back it counts for where it goes.
+  view.hosts[1].flights.push_back(
+      {"back", plainVm(1).uuid, view.hosts[1].uuid, view.hosts[0].uuid});
+  CHECK(placed().inFlight() == 1);
+  CHECK(placed().hosts()[1].in_flight == 1);
+  CHECK(placed().hosts()[0].memory_free == plainHost(1).capacity.memory_bytes - 3 * kGiB);
+
+  view.hosts[0].flights.clear();
+  view.hosts[1].flights.clear();
+  CHECK_FALSE(placed().vms()[0].in_flight);
+}
+
 TEST_CASE("a VM that two hosts claim to run is left to a person") {
   FleetView view;
   view.hosts = {plainHost(1), plainHost(2), plainHost(3)};
