@@ -23,6 +23,10 @@ Operation released(Operation claim) {
   return claim;
 }
 
+OperationState whereItRuns(const Arrival& arrival) {
+  return arrival.operation.confirmed ? OperationState::verifying : OperationState::migrating;
+}
+
 std::vector<std::string> adviceFor(const Operation& claim) {
   return {
       fmt::format("see that {} answers again: what its daemon says decides", fromOf(claim)),
@@ -43,11 +47,12 @@ asio::awaitable<void> noteSuspended(ArrivalDesk* desk, ArrivalPtr arrival) {
 }
 
 asio::awaitable<Result<void>> noteResumed(ArrivalDesk* desk, ArrivalPtr arrival) {
-  const auto kept =
-      co_await desk->keep(arrival, stepped(released(arrival->operation), OperationState::migrating,
-                                           "it goes on here", desk->clock.wall()));
-  if (!kept) co_return kept;
-  arrival->grip = Grip::none;
+  const bool may_stop = mayStillStop(*desk, *arrival);
+  auto next = stepped(released(arrival->operation), whereItRuns(*arrival), "it goes on here",
+                      desk->clock.wall());
+  next.suspended = may_stop;
+  if (const auto kept = co_await desk->keep(arrival, std::move(next)); !kept) co_return kept;
+  arrival->grip = may_stop ? Grip::suspending : Grip::none;
   desk->report(arrival->operation, Severity::info, "arrival.resumed",
                fmt::format("{} goes on: {} has answered", vmOf(arrival->operation),
                            fromOf(arrival->operation)));
@@ -74,22 +79,59 @@ asio::awaitable<Result<std::string>> undefineHere(ArrivalDesk* desk, ArrivalPtr 
                         printable(gone.error().message), vmOf(arrival->operation));
 }
 
+/// Suspending it did not take effect.
+asio::awaitable<void> forgetAttempt(ArrivalDesk* desk, ArrivalPtr arrival) {
+  if (arrival->grip != Grip::suspending) co_return;
+  if (arrival->over() || co_await desk->keep(arrival, released(arrival->operation)))
+    arrival->grip = Grip::none;
+}
+
 }  // namespace
+
+bool mayStillStop(const ArrivalDesk& desk, const Arrival& arrival) {
+  return arrival.suspending_since && desk.clock.mono() - *arrival.suspending_since < kLateAct;
+}
 
 asio::awaitable<void> settleGrip(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
   if (here.state == State::paused && arrival->grip == Grip::suspending)
     co_await noteSuspended(desk, arrival);
   if (here.state == State::running && arrival->grip == Grip::resuming)
     std::ignore = co_await noteResumed(desk, arrival);
+  if (here.state == State::running && !mayStillStop(*desk, *arrival))
+    co_await forgetAttempt(desk, arrival);
+}
+
+asio::awaitable<void> undoLate(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
+  // On its way to another host it stands still for its own reasons.
+  if (here.job == Presence::Job::migration_out || !active(here)) {
+    co_await forgetAttempt(desk, arrival);
+    co_return;
+  }
+  if (here.state != State::paused) {
+    co_await settleGrip(desk, arrival, here);
+    co_return;
+  }
+  if (arrival->grip == Grip::none || here.job != Presence::Job::none) co_return;
+  if (!arrival->over()) {
+    std::ignore = co_await resumeHere(desk, arrival, "suspending it took effect late");
+    co_return;
+  }
+  if (!co_await desk->here.resume(arrival->operation.vm)) co_return;
+  arrival->grip = Grip::none;
+  desk->report(arrival->operation, Severity::warning, "arrival.resumed",
+               fmt::format("{} goes on: an earlier attempt to suspend it took effect late",
+                           vmOf(arrival->operation)));
 }
 
 asio::awaitable<void> confirmHere(ArrivalDesk* desk, ArrivalPtr arrival, std::string why) {
+  const bool may_stop = mayStillStop(*desk, *arrival);
   auto next = released(arrival->operation);
+  next.suspended = may_stop;
   next.confirmed = true;
   next = stepped(std::move(next), OperationState::verifying, std::move(why), desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   ++arrival->acts;
-  arrival->grip = Grip::none;
+  arrival->grip = may_stop ? Grip::suspending : Grip::none;
   arrival->confirmed_since = desk->clock.mono();
   arrival->source_running_since.reset();
   const auto& claim = arrival->operation;
@@ -107,12 +149,17 @@ asio::awaitable<void> suspendHere(ArrivalDesk* desk, ArrivalPtr arrival) {
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   ++arrival->acts;
   arrival->grip = Grip::suspending;
-  if (co_await desk->here.suspend(arrival->operation.vm)) co_await noteSuspended(desk, arrival);
+  const auto done = co_await desk->here.suspend(arrival->operation.vm);
+  if (done)
+    co_await noteSuspended(desk, arrival);
+  else
+    arrival->suspending_since = desk->clock.mono();
 }
 
 asio::awaitable<Result<void>> resumeHere(ArrivalDesk* desk, ArrivalPtr arrival, std::string why) {
-  const auto kept = co_await desk->step(arrival, OperationState::uncertain,
-                                        fmt::format("{}: {}", kResuming, why));
+  const auto state =
+      arrival->operation.confirmed ? OperationState::verifying : OperationState::uncertain;
+  const auto kept = co_await desk->step(arrival, state, fmt::format("{}: {}", kResuming, why));
   if (!kept) co_return kept;
   ++arrival->acts;
   arrival->grip = Grip::resuming;

@@ -6,9 +6,14 @@
 /// caller has the arrival's turn. A failure leaves things to the next look. The desk outlives them.
 namespace virtseer::act {
 
+/// An attempt to suspend it was given up and may still take effect.
+bool mayStillStop(const ArrivalDesk& desk, const Arrival& arrival);
 /// Brings what is written down in line with what our own suspending and resuming turned out to be.
 boost::asio::awaitable<void> settleGrip(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                         Presence here);
+/// What is confirmed and stands still since our own suspending took effect late goes on.
+boost::asio::awaitable<void> undoLate(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                      Presence here);
 /// The VM is this host's from now on.
 boost::asio::awaitable<void> confirmHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                          std::string why);

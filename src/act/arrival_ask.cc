@@ -26,10 +26,12 @@ asio::awaitable<void> span(Pause pause, Millis limit) {
   }
 }
 
-asio::awaitable<void> askDaemon(std::shared_ptr<Peer> peer, Uuid vm,
+asio::awaitable<void> askDaemon(std::shared_ptr<Peer> peer, Uuid vm, Uuid from,
                                 std::shared_ptr<SourceWord> word) {
   try {
     const auto answer = co_await peer->vm(vm);
+    // Until a peer has been heard, any machine may stand at its address.
+    if (answer && answer->host != from) co_return;
     if (answer) word->presence = answer->presence;
     if (answer || !silence(answer.error())) word->host_answers = true;
   } catch (const boost::system::system_error&) {
@@ -45,9 +47,9 @@ asio::awaitable<void> askPort(std::shared_ptr<Peer> peer, std::shared_ptr<Source
   }
 }
 
-asio::awaitable<void> askBoth(std::shared_ptr<Peer> peer, Uuid vm,
+asio::awaitable<void> askBoth(std::shared_ptr<Peer> peer, Uuid vm, Uuid from,
                               std::shared_ptr<SourceWord> word) {
-  co_await (askDaemon(peer, vm, word) && askPort(peer, word));
+  co_await (askDaemon(peer, vm, from, word) && askPort(peer, word));
 }
 
 asio::awaitable<void> woken(std::shared_ptr<Arrival> arrival) {
@@ -57,16 +59,17 @@ asio::awaitable<void> woken(std::shared_ptr<Arrival> arrival) {
 
 }  // namespace
 
-asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Pause pause,
+asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Uuid from, Pause pause,
                                       Millis limit, bool both) {
   if (!peer) co_return SourceWord{};
   // Shared, so that what one has heard counts though the other runs into the limit.
   const auto word = std::make_shared<SourceWord>();
+  word->asked = true;
   if (both) {
-    co_await (askBoth(peer, vm, word) || span(pause, limit));
+    co_await (askBoth(peer, vm, from, word) || span(pause, limit));
     co_return *word;
   }
-  co_await (askDaemon(peer, vm, word) || span(pause, limit));
+  co_await (askDaemon(peer, vm, from, word) || span(pause, limit));
   if (!word->host_answers) co_await (askPort(peer, word) || span(pause, limit));
   co_return *word;
 }

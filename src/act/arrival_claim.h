@@ -48,6 +48,8 @@ inline constexpr std::string_view kSuspending = "suspending";
 inline constexpr std::string_view kSuspended = "suspended";
 inline constexpr std::string_view kResuming = "resuming";
 Grip gripOf(const Operation& claim);
+/// For so long after it was given up, suspending may still take effect.
+inline constexpr Millis kLateAct{60'000};
 
 /// The note of the step in which the copy was first seen running here.
 inline constexpr std::string_view kRunsHere = "it runs here";

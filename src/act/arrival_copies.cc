@@ -75,8 +75,8 @@ std::string leftHere(const std::string& path, std::string_view why) {
 asio::awaitable<SourceWord> askAboutCopies(ArrivalDesk* desk, ArrivalPtr arrival) {
   const auto& claim = arrival->operation;
   if (!leaves(claim) || mayHaveRun(*arrival)) co_return SourceWord{};
-  co_return co_await askSource(desk->source(claim.from, claim.from_name), claim.vm,
-                               desk->context.pause, kAnswer, false);
+  co_return co_await askSource(desk->source(claim), claim.vm, claim.from, desk->context.pause,
+                               kAnswer, false);
 }
 
 asio::awaitable<Result<Words>> clearCopies(ArrivalDesk* desk, ArrivalPtr arrival,

@@ -16,6 +16,9 @@ namespace {
 /// Ended arrivals that are remembered.
 constexpr std::size_t kKept = 200;
 
+constexpr Millis kReleasedFor{120'000};
+constexpr std::size_t kMostReleased = 1'000;
+
 }  // namespace
 
 std::optional<Turn::Held> Turn::tryTake() {
@@ -29,6 +32,20 @@ asio::awaitable<Turn::Held> Turn::take() {
     co_await freed_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
   co_return Held(*this);
+}
+
+void ReleasedIds::add(const std::string& operation, Mono now) {
+  std::erase_if(ids_, [&](const auto& entry) {
+    return entry.first == operation || now - entry.second >= kReleasedFor;
+  });
+  ids_.emplace_back(operation, now);
+  if (ids_.size() > kMostReleased) ids_.pop_front();
+}
+
+bool ReleasedIds::contains(const std::string& operation, Mono now) const {
+  return std::ranges::any_of(ids_, [&](const auto& entry) {
+    return entry.first == operation && now - entry.second < kReleasedFor;
+  });
 }
 
 bool active(const Presence& presence) {
@@ -75,6 +92,11 @@ std::shared_ptr<Peer> ArrivalDesk::source(const Uuid& host, const std::string& n
   auto peer = peers.find(name);
   if (!peer || (*peer)->host().value_or(host) != host) return nullptr;
   return *peer;
+}
+
+std::shared_ptr<Peer> ArrivalDesk::source(const Operation& claim) const {
+  const auto& known_as = claim.record.source_peer;
+  return source(claim.from, known_as.empty() ? claim.from_name : known_as);
 }
 
 asio::awaitable<Result<void>> ArrivalDesk::keep(std::shared_ptr<Arrival> arrival, Operation next) {

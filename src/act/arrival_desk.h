@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,9 @@ struct Arrival {
   Grip grip;
   std::optional<Mono> running_since;  ///< here
   std::optional<Mono> source_running_since;
+  std::optional<Presence> source_said;  ///< at the last look; absent: it was silent or not asked
+  std::optional<Mono> source_said_since;
+  std::optional<Mono> suspending_since;  ///< an attempt that was given up; it may take effect late
   std::optional<Mono> confirmed_since;
   bool ran = false;        ///< it was seen to run here, or to stand still after it had come
   bool unwatched = false;  ///< it may have run here while nobody looked
@@ -69,6 +73,18 @@ struct Arrival {
   bool over() const { return ended(operation.state); }
 };
 
+/// Operations whose sources gave their room back, for a while: the question for the room may come,
+/// or end, after that. Bounded, the oldest goes first.
+class ReleasedIds {
+ public:
+  using Mono = std::chrono::steady_clock::time_point;
+  void add(const std::string& operation, Mono now);
+  bool contains(const std::string& operation, Mono now) const;
+
+ private:
+  std::deque<std::pair<std::string, Mono>> ids_;  ///< oldest first
+};
+
 /// The claims, the ledger and what the daemon gave. Loop thread; outlives every watch.
 struct ArrivalDesk {
   ArrivalDesk(boost::asio::any_io_executor executor, const Clock& the_clock,
@@ -78,8 +94,10 @@ struct ArrivalDesk {
   /// The arrival of this VM that has not ended.
   std::shared_ptr<Arrival> of(const Uuid& vm) const;
   std::shared_ptr<Arrival> find(const std::string& id) const;
-  /// The source's daemon; null: none of the peers is it.
+  /// The source's daemon; null: none of the peers is known to be it.
   std::shared_ptr<Peer> source(const Uuid& host, const std::string& name) const;
+  /// By the name under which it was known when the claim was made, too.
+  std::shared_ptr<Peer> source(const Operation& claim) const;
 
   /// Writes the claim down; only then it is what holds.
   boost::asio::awaitable<Result<void>> keep(std::shared_ptr<Arrival> arrival, Operation next);
@@ -102,6 +120,7 @@ struct ArrivalDesk {
   ArrivalContext context;
   decide::LedgerRules rules;
   decide::Ledger ledger;
+  ReleasedIds released;
   std::map<std::string, std::shared_ptr<Arrival>> arrivals;
   bool stopping = false;
   TaskGroup tasks;
@@ -126,13 +145,14 @@ boost::asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, Res
 
 /// What the source's host said just now.
 struct SourceWord {
+  bool asked = false;                ///< there was somebody to ask
   std::optional<Presence> presence;  ///< its daemon's word
   bool host_answers = false;         ///< something there answered
 };
 /// Asks the source's daemon, and where it is silent the port of its libvirt; both at once if
-/// `both`. Each has `limit`.
-boost::asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Pause pause,
-                                             Millis limit, bool both);
+/// `both`. Each has `limit`. The answer of another host than `from` is none.
+boost::asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Uuid from,
+                                             Pause pause, Millis limit, bool both);
 /// Waits for this long, or until the timer is cancelled.
 boost::asio::awaitable<void> restUntil(Pause pause, Millis span, std::shared_ptr<Arrival> arrival);
 

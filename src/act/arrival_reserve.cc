@@ -97,6 +97,16 @@ void lookAtRoom(const ArrivalDesk& desk, const ReserveOrder& order, std::vector<
       {"room", held.has_value(), held ? "there is room for it" : printable(held.error().message)});
 }
 
+/// Its source has given the room back before this question for it came, or was answered.
+bool givenUp(const ArrivalDesk& desk, const ReserveOrder& order) {
+  return !order.dry_run && desk.released.contains(order.operation, desk.clock.mono());
+}
+
+std::unexpected<Error> refusedAsGivenUp(const ReserveOrder& order) {
+  return fail(Code::refused,
+              fmt::format("operation {} has been given up", printable(order.operation)));
+}
+
 /// An operation that asks once more gets what it has.
 asio::awaitable<Result<ReserveAnswer>> again(ArrivalDesk* desk, ArrivalPtr arrival,
                                              ReserveOrder order) {
@@ -131,15 +141,18 @@ asio::awaitable<Result<ReserveAnswer>> claimRoom(ArrivalDesk* desk, ReserveOrder
                                printable(other->operation.id), decide::label(order.vm_name)));
   auto claim = claimOf(order, desk->context.self(), now);
   claim.record.copied_disks = std::move(admitted.copies);
+  if (const auto peer = desk->source(order.from, order.from_name))
+    claim.record.source_peer = peer->name();
   auto held = desk->ledger.request(desk->context.room(), roomFor(claim), now);
   if (!held) co_return fail(held.error());
   const auto arrival = std::make_shared<Arrival>(desk->loop, std::move(claim));
   desk->arrivals[order.operation] = arrival;
   if (const auto kept = co_await desk->journal.write(arrival->operation); !kept) {
     desk->ledger.release(order.operation);
-    desk->arrivals.erase(order.operation);
+    if (!arrival->over()) desk->arrivals.erase(order.operation);
     co_return fail(kept.error());
   }
+  if (arrival->over()) co_return refusedAsGivenUp(order);
   desk->spawnWatch(arrival);
   desk->report(
       arrival->operation, Severity::info, "arrival.expected",
@@ -152,6 +165,7 @@ asio::awaitable<Result<ReserveAnswer>> claimRoom(ArrivalDesk* desk, ReserveOrder
 asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrder order) {
   if (const auto fine = wellFormed(order, desk->context.self().uuid, desk->rules); !fine)
     co_return fail(fine.error());
+  if (givenUp(*desk, order)) co_return refusedAsGivenUp(order);
   if (!order.dry_run)
     if (const auto known = desk->find(order.operation))
       co_return co_await again(desk, known, std::move(order));
@@ -161,6 +175,7 @@ asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrd
   if (order.dry_run) lookAtRoom(*desk, order, checks);
   if (order.dry_run || !allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
   if (desk->stopping) co_return fail(Code::refused, "the daemon of the host is stopping");
+  if (givenUp(*desk, order)) co_return refusedAsGivenUp(order);
   // The same operation may have asked twice while the first question was being looked at.
   if (const auto known = desk->find(order.operation))
     co_return co_await again(desk, known, std::move(order));

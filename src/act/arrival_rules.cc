@@ -1,4 +1,5 @@
 #include "act/arrivals.h"
+#include "act/settle.h"
 
 namespace virtseer::act {
 namespace {
@@ -29,7 +30,9 @@ ArrivalAct judgeRunning(const ArrivalView& view) {
   // A person resumed what we had suspended, and is not contradicted.
   if (view.suspended) return ArrivalAct::confirm;
   if (view.at_source) return off(*view.at_source) ? ArrivalAct::confirm : ArrivalAct::wait;
-  if (view.source_host_answers || view.running_for < kUnheard) return ArrivalAct::wait;
+  // Silence is heard only by who can ask.
+  if (!view.source_known || view.source_host_answers) return ArrivalAct::wait;
+  if (view.running_for < kUnheard) return ArrivalAct::wait;
   return ArrivalAct::suspend;
 }
 
@@ -41,7 +44,9 @@ ArrivalAct judgeSuspended(const ArrivalView& view) {
   if (off(source)) return ArrivalAct::resume;
   if (view.confirmed) return ArrivalAct::wait;
   if (staysAtSource(source)) return ArrivalAct::destroy;
-  const bool left_behind = source.state == State::paused && source.job == Job::none;
+  // For a moment it also stands so before libvirt there resumes it.
+  const bool left_behind = source.state == State::paused && source.job == Job::none &&
+                           view.source_unchanged >= kOutOfDate;
   return left_behind ? ArrivalAct::resume : ArrivalAct::wait;
 }
 

@@ -37,6 +37,10 @@ std::optional<Millis> untilUnheard(const ArrivalDesk& desk, const Arrival& arriv
   return left > Millis(0) ? std::optional(left) : std::nullopt;
 }
 
+bool off(const Presence& side) {
+  return !active(side);
+}
+
 bool needsSource(const Arrival& arrival, const Presence& here) {
   if (arrival.operation.state == OperationState::reserved) return false;
   if (here.state == State::incoming) return false;
@@ -47,7 +51,7 @@ asio::awaitable<SourceWord> ask(ArrivalDesk* desk, ArrivalPtr arrival) {
   const auto& claim = arrival->operation;
   const auto left = untilUnheard(*desk, *arrival).value_or(kAnswer);
   const auto limit = std::clamp(left, kPoll, kAnswer);
-  const auto word = co_await askSource(desk->source(claim.from, claim.from_name), claim.vm,
+  const auto word = co_await askSource(desk->source(claim), claim.vm, claim.from,
                                        desk->context.pause, limit, arrival->silent);
   arrival->silent = !word.presence;
   co_return word;
@@ -77,6 +81,11 @@ void noteTimes(const ArrivalDesk& desk, Arrival& arrival, const Presence& here,
     arrival.source_running_since.reset();
   else if (!arrival.source_running_since)
     arrival.source_running_since = now;
+  if (!source.presence)
+    arrival.source_said_since.reset();
+  else if (!arrival.source_said_since || source.presence != arrival.source_said)
+    arrival.source_said_since = now;
+  arrival.source_said = source.presence;
 }
 
 /// Nothing of it was here until now.
@@ -134,21 +143,16 @@ asio::awaitable<void> waitOn(ArrivalDesk* desk, ArrivalPtr arrival, Presence her
   if (!source.presence) {
     const bool long_silent =
         here.state == State::running && since(*desk, arrival->running_since) >= kUnheard;
+    const auto silence =
+        source.asked
+            ? fmt::format("the daemon of {} is silent, though something there answers", from)
+            : fmt::format("{} cannot be asked: which of the peers it is, is not known", from);
     if (long_silent)
-      co_await stand(desk, arrival, OperationState::uncertain,
-                     fmt::format("it runs here; the daemon of {} is silent, though something there "
-                                 "answers",
-                                 from));
+      co_await stand(desk, arrival, OperationState::uncertain, "it runs here; " + silence);
     co_return;
   }
-  if (here.state == State::running && arrival->grip == Grip::suspending) {
-    // Suspending it never took effect, and there is no need of it any more.
-    auto next = arrival->operation;
-    next.suspended = false;
-    next.advice.clear();
-    if (co_await desk->keep(arrival, std::move(next))) arrival->grip = Grip::none;
-  }
-  if (arrival->operation.state == OperationState::uncertain && arrival->grip == Grip::none)
+  const bool free = arrival->grip == Grip::none || here.state == State::running;
+  if (arrival->operation.state == OperationState::uncertain && free)
     co_await stand(desk, arrival, OperationState::migrating, from + " answers again");
 }
 
@@ -166,10 +170,12 @@ asio::awaitable<void> judged(ArrivalDesk* desk, ArrivalPtr arrival, Presence her
   const ArrivalView view{.here = here,
                          .at_source = source.presence,
                          .source_host_answers = source.host_answers,
+                         .source_known = source.asked,
                          .suspended = ours,
                          .confirmed = arrival->operation.confirmed,
                          .running_for = since(*desk, arrival->running_since),
-                         .source_running_for = since(*desk, arrival->source_running_since)};
+                         .source_running_for = since(*desk, arrival->source_running_since),
+                         .source_unchanged = since(*desk, arrival->source_said_since)};
   switch (judge(view)) {
     case ArrivalAct::wait:
       co_await waitOn(desk, arrival, here, source);
@@ -228,6 +234,7 @@ asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs)
 asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
                                  SourceWord source) {
   if (!arrival->confirmed_since) arrival->confirmed_since = desk->clock.mono();
+  if (!source.presence || off(*source.presence)) co_await undoLate(desk, arrival, here);
   if (since(*desk, arrival->source_running_since) >= kSourceRuns) {
     if (here.state == State::running) co_await conflict(desk, arrival);
     if (!active(here))
@@ -240,6 +247,17 @@ asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence
     co_await unspoken(desk, arrival, active(here));
 }
 
+/// The VM is this host's, but an attempt to suspend it may still take effect.
+asio::awaitable<void> lookForLate(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto here = co_await desk->here.presence(arrival->operation.vm);
+  const auto turn = arrival->turn.tryTake();
+  if (!turn) co_return;
+  // It left, and comes once more.
+  const bool again = desk->of(arrival->operation.vm) != nullptr;
+  if (here && !again) co_await undoLate(desk, arrival, *here);
+  if (again || !mayStillStop(*desk, *arrival)) arrival->grip = Grip::none;
+}
+
 Millis nextLook(const ArrivalDesk& desk, const Arrival& arrival) {
   if (arrival.operation.state == OperationState::reserved || arrival.operation.confirmed)
     return kSlowPoll;
@@ -249,6 +267,10 @@ Millis nextLook(const ArrivalDesk& desk, const Arrival& arrival) {
 }  // namespace
 
 asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
+  if (arrival->over()) {
+    co_await lookForLate(desk, arrival);
+    co_return;
+  }
   const auto acts = arrival->acts;
   const auto here = co_await desk->here.presence(arrival->operation.vm);
   noteLife(*arrival, here);
@@ -278,7 +300,11 @@ asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
 }
 
 asio::awaitable<void> watchArrival(ArrivalDesk* desk, ArrivalPtr arrival) {
-  while (!arrival->over() && !desk->stopping) {
+  const auto done = [&] {
+    const auto state = arrival->operation.state;
+    return ended(state) && (state != OperationState::done || arrival->grip != Grip::suspending);
+  };
+  while (!done() && !desk->stopping) {
     try {
       co_await lookAfter(desk, arrival);
     } catch (const std::exception& error) {
@@ -286,7 +312,7 @@ asio::awaitable<void> watchArrival(ArrivalDesk* desk, ArrivalPtr arrival) {
       if (desk->stopping) throw;
       log(Level::error, "arrival " + arrival->operation.id + ": " + error.what());
     }
-    if (arrival->over() || desk->stopping) co_return;
+    if (done() || desk->stopping) co_return;
     co_await restUntil(desk->context.pause, nextLook(*desk, *arrival), arrival);
   }
 }

@@ -31,6 +31,9 @@ std::unexpected<Error> isOver(const Arrival& arrival) {
 ArrivalPtr takenUp(const ArrivalDesk& desk, Operation claim) {
   auto arrival = std::make_shared<Arrival>(desk.loop, std::move(claim));
   arrival->unwatched = true;
+  // What is confirmed was left suspended only for an attempt that might take effect late.
+  if (arrival->operation.confirmed && arrival->grip != Grip::none) arrival->grip = Grip::suspending;
+  if (arrival->grip == Grip::suspending) arrival->suspending_since = desk.clock.mono();
   const auto& steps = arrival->operation.steps;
   if (!arrival->over() && !steps.empty() && steps.back().note == kRunsHere) {
     const auto ran = std::clamp(desk.clock.wall() - steps.back().at, Millis(0), kUnheard);
@@ -58,14 +61,15 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
   auto next = arrival->operation;
   const bool news = !next.confirmed;
   next.confirmed = true;
-  next.suspended = false;
+  // Suspending it may still take effect; the watch stays until then.
+  next.suspended = arrival->grip == Grip::suspending;
   next.advice.clear();
   next =
       stepped(std::move(next), OperationState::committing,
               fmt::format("the daemon of {} has handed it over", fromOf(next)), desk->clock.wall());
   if (const auto kept = co_await desk->keep(arrival, std::move(next)); !kept) co_return kept;
   ++arrival->acts;
-  arrival->grip = Grip::none;
+  if (arrival->grip != Grip::suspending) arrival->grip = Grip::none;
   if (news)
     desk->report(arrival->operation, Severity::info, "arrival.confirmed",
                  arrival->operation.message);
@@ -79,6 +83,20 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
       fmt::format("{} came from {}", vmOf(arrival->operation), fromOf(arrival->operation)));
   if (!ended) co_return ended;
   desk->report(arrival->operation, Severity::info, "arrival.done", arrival->operation.message);
+  co_return Result<void>{};
+}
+
+/// What follows the VM once more, of a move that is complete. Nothing if it has left since.
+asio::awaitable<Result<void>> takeOverAgain(ArrivalDesk* desk, ArrivalPtr arrival,
+                                            CommitOrder order) {
+  const auto vm = arrival->operation.vm;
+  const auto here = co_await desk->here.presence(vm);
+  if (!here) co_return fail(here.error());
+  if (here->state == Presence::State::absent)
+    co_return fail(Code::refused, fmt::format("{} is not here", vmOf(arrival->operation)));
+  if (here->defined)
+    if (const auto set = co_await desk->here.setAutostart(vm, order.autostart); !set) co_return set;
+  desk->context.adopt(vm, std::move(order.moves));
   co_return Result<void>{};
 }
 
@@ -156,6 +174,7 @@ Result<Reservation> Arrivals::renew(const std::string& operation) {
 
 asio::awaitable<Result<void>> Arrivals::release(std::string operation) {
   auto* desk = impl_.get();
+  if (operation.size() <= desk->rules.longest_id) desk->released.add(operation, desk->clock.mono());
   const auto arrival = desk->find(operation);
   if (!arrival) co_return Result<void>{};
   const auto turn = co_await arrival->turn.take();
@@ -191,8 +210,9 @@ asio::awaitable<Result<void>> Arrivals::commit(std::string operation, CommitOrde
   if (!arrival) co_return unknown(operation);
   const auto turn = co_await arrival->turn.take();
   // A word that is said twice, since the first answer was lost, or that comes late.
-  const bool complete = arrival->operation.state == OperationState::done;
-  if (arrival->over() && !complete) co_return isOver(*arrival);
+  if (arrival->operation.state == OperationState::done)
+    co_return co_await takeOverAgain(desk, arrival, std::move(order));
+  if (arrival->over()) co_return isOver(*arrival);
   auto done = co_await takeOver(desk, arrival, std::move(order));
   arrival->wake.cancel();
   co_return done;
@@ -214,6 +234,11 @@ void Arrivals::nudge(const Uuid& vm) {
   if (!arrival) return;
   arrival->nudged = true;
   arrival->wake.cancel();
+}
+
+bool Arrivals::mayReturn(const std::string& operation) const {
+  const auto arrival = impl_->find(operation);
+  return arrival && !arrival->over() && arrival->operation.confirmed;
 }
 
 std::vector<Operation> Arrivals::all() const {
@@ -252,7 +277,7 @@ std::vector<Flight> Arrivals::flights() const {
   std::vector<Flight> out;
   for (const auto& [id, arrival] : impl_->arrivals) {
     const auto& claim = arrival->operation;
-    if (arrival->over() || claim.confirmed) continue;
+    if (arrival->over()) continue;
     out.push_back({claim.id, claim.vm, claim.from, claim.to});
   }
   return out;

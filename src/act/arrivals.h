@@ -22,10 +22,12 @@ struct ArrivalView {
   std::optional<Presence> here;       ///< absent: our own libvirt is silent
   std::optional<Presence> at_source;  ///< absent: the source's daemon is silent
   bool source_host_answers = false;   ///< its libvirt port answers, if only by refusing
+  bool source_known = true;           ///< false: no peer is known to be it, so nobody was asked
   bool suspended = false;             ///< by us; if it runs, somebody else resumed it since
   bool confirmed = false;
   Millis running_for{0};         ///< since the copy here was first seen running
   Millis source_running_for{0};  ///< since the source first said that its copy runs and stays there
+  Millis source_unchanged{0};    ///< for how long the source has said the same
 
   bool operator==(const ArrivalView&) const = default;
 };
@@ -34,7 +36,7 @@ enum class ArrivalAct : std::uint8_t {
   wait,
   confirm,  ///< the source's copy is off: this is the VM
   suspend,  ///< nobody at the source answers: the source may run it again
-  resume,   ///< the source's copy is off or paused for good: this one goes on
+  resume,   ///< the source's copy is off, or has long been paused: this one goes on
   destroy,  ///< the source's copy runs: this one must not
   gone,     ///< it is not here (any more)
 };
@@ -90,6 +92,9 @@ class Arrivals {
   /// To be called for each notice of a VM's lifecycle: the watch begins at once.
   void nudge(const Uuid& vm);
 
+  /// True if the VM of this arrival may be asked to go back: its source is proven off, and the move
+  /// has not ended.
+  bool mayReturn(const std::string& operation) const;
   /// Arrivals as operations, newest first; the ended ones among them are bounded.
   std::vector<Operation> all() const;
   std::optional<Operation> find(const std::string& id) const;
@@ -98,7 +103,7 @@ class Arrivals {
   bool suspended(const Uuid& vm) const;  ///< by us
   /// Room that is held for VMs which are not counted in `room().present` yet.
   std::vector<Reservation> reservations() const;
-  /// Those whose source is not proven off yet.
+  /// Those that have not ended: a VM that is still verified is not to be moved on.
   std::vector<Flight> flights() const;
 
   /// Lets every watch go at its next step; claims stay written down.

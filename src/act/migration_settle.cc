@@ -36,7 +36,8 @@ asio::awaitable<void> Migration::ask(Sides& sides) {
   std::optional<RemoteVm> destination;
   if (const auto there = peer()) {
     auto answer = co_await there->vm(op_.vm);
-    if (answer) destination = std::move(*answer);
+    // Until a peer has been heard, any machine may stand at its address.
+    if (answer && answer->host == op_.to) destination = std::move(*answer);
   }
   const bool same = sides.asked && source == sides.source &&
                     presenceOf(destination) == presenceOf(sides.destination);

@@ -16,7 +16,8 @@ asio::awaitable<Result<RemoteVm>> DaemonDecisions::remoteVm(Uuid vm) {
   auto presence = co_await environment_.actions().presence(vm);
   if (!presence) co_return fail(presence.error());
   presence->suspended = arrivals_->suspended(vm);
-  co_return RemoteVm{.presence = std::move(*presence), .wellbeing = wellbeing(vm)};
+  co_return RemoteVm{
+      .presence = std::move(*presence), .wellbeing = wellbeing(vm), .host = inventory_.host().uuid};
 }
 
 asio::awaitable<Result<ReserveAnswer>> DaemonDecisions::reserve(ReserveOrder order) {

@@ -51,6 +51,7 @@ struct CommitOrder {
 struct RemoteVm {
   Presence presence;
   Wellbeing wellbeing;
+  Uuid host{};  ///< that says so
 
   bool operator==(const RemoteVm&) const = default;
 };

@@ -93,6 +93,7 @@ struct MigrationRecord {
   bool asked_to_move = false;             ///< libvirt was told to migrate
   std::vector<std::string> copied_disks;  ///< paths that the move copied; arrival: makes here
   std::vector<std::string> set_aside;     ///< what they were renamed to
+  std::string source_peer;                ///< arrival: the source's name among our peers
 
   bool operator==(const MigrationRecord&) const = default;
 };

@@ -54,6 +54,7 @@ void members(Io& io, Is<MigrationRecord> auto& record) {
   io("asked_to_move", record.asked_to_move);
   io.exact("copied_disks", record.copied_disks);
   io.exact("set_aside", record.set_aside);
+  io.orNull("source_peer", record.source_peer);
 }
 
 /// `record` apart, which is not for everybody.
@@ -107,6 +108,7 @@ template <class Io>
 void members(Io& io, Is<RemoteVm> auto& vm) {
   io("presence", vm.presence);
   io("wellbeing", vm.wellbeing);
+  io("host", vm.host);
 }
 
 template <class Io>

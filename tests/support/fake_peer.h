@@ -45,6 +45,7 @@ class FakePeer final : public act::Peer {
 
   std::string name() const override { return name_; }
   std::optional<Uuid> host() const override { return host_; }
+  void setHost(std::optional<Uuid> host) { host_ = host; }
   std::string migrationUri() const override { return uri_; }
 
   Answer<ReserveAnswer> reserve(ReserveOrder order) override {

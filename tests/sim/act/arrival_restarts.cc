@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "act/settle.h"
 #include "sim/act/arrival_world.h"
 
 // The daemon of the destination is killed and comes back, in each state of an arrival.
@@ -126,7 +127,7 @@ TEST_CASE("killed in the middle of resuming: our own act is not taken for a pers
   world.sourceIsBack();
   world.sourceIs(State::paused);
   world.here.hold(Call::resume);
-  world.time.run(Millis(1'000));
+  world.time.run(act::kOutOfDate + Millis(1'000));
   REQUIRE(world.here.held(Call::resume) == 1);
   world.here.failNext(Call::resume, {Code::timeout, "the daemon was killed"});
   world.here.release(Call::resume);
@@ -142,7 +143,7 @@ TEST_CASE("killed in the middle of resuming: our own act is not taken for a pers
   }
   SECTION("it had not") {
     world.startDaemon();
-    world.time.run(Millis(1'000));
+    world.time.run(act::kOutOfDate + Millis(1'000));
   }
   CHECK(world.runs());
   CHECK_FALSE(world.operation().confirmed);

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "act/settle.h"
 #include "sim/act/arrival_world.h"
 
 namespace virtseer::sim {
@@ -33,7 +34,8 @@ TEST_CASE("a VM comes, its source is off, it is confirmed and handed over") {
   CHECK(world.operation().confirmed);
   CHECK(world.journal.kept.at("m-1").confirmed);
   CHECK(world.told("arrival.confirmed") == 1);
-  CHECK(world.arrivals->flights().empty());
+  // While it is verified it is not to be moved on.
+  CHECK(world.arrivals->flights().size() == 1);
 
   PastMove move;
   move.from = ArrivalWorld::kSource;
@@ -44,6 +46,7 @@ TEST_CASE("a VM comes, its source is off, it is confirmed and handed over") {
   CHECK(world.here.vm(ArrivalWorld::kVm).definition.autostart);
   CHECK(world.adopted == std::vector{move});
   CHECK(world.told("arrival.done") == 1);
+  CHECK(world.arrivals->flights().empty());
   CHECK(world.arrivals->reservations().empty());
   // The answer was lost: the source says it again.
   CHECK(world.commit({.autostart = true, .moves = {move}}));
@@ -190,7 +193,7 @@ TEST_CASE("source silent, then back and off: what was suspended goes on and is c
   CHECK(world.told("arrival.resumed") == 1);
 }
 
-TEST_CASE("source silent, then back with its copy paused for good: this one goes on") {
+TEST_CASE("source silent, then back with its copy paused for long: this one goes on") {
   ArrivalWorld world;
   world.isSuspended();
   world.sourceIsBack();
@@ -199,13 +202,35 @@ TEST_CASE("source silent, then back with its copy paused for good: this one goes
   CHECK(world.stateHere() == State::paused);
 
   world.sourceIs(State::paused);
-  world.time.run(Millis(1'000));
+  world.time.run(act::kOutOfDate - Millis(500));
+  CHECK(world.stateHere() == State::paused);
+  world.time.run(Millis(1'500));
   CHECK(world.runs());
   CHECK_FALSE(world.operation().confirmed);
 
   world.sourceIs(State::off);
   world.time.run(Millis(1'000));
   CHECK(world.operation().confirmed);
+}
+
+TEST_CASE("a source that stands still for a moment before libvirt resumes it there ends this one") {
+  ArrivalWorld world;
+  world.isSuspended();
+  world.sourceIsBack();
+  world.sourceIs(State::paused);
+  world.time.run(Millis(6'000));
+  // What was heard before a silence does not count after it.
+  world.sourceFallsSilent();
+  world.time.run(Millis(6'000));
+  world.sourceIsBack();
+  world.time.run(Millis(6'000));
+  CHECK(world.stateHere() == State::paused);
+  CHECK(world.here.count("resume") == 0);
+
+  world.sourceIs(State::running);
+  world.time.run(Millis(3'000));
+  CHECK(world.stateHere() == State::absent);
+  CHECK(world.operation().state == OperationState::failed);
 }
 
 TEST_CASE("source silent, then back and running: the copy here is ended and leaves nothing") {

@@ -26,7 +26,7 @@ class ArrivalWorld {
   ArrivalWorld() {
     source = peers.add("a", kSource, "qemu+tls://a/system");
     source->on_vm = [this](Uuid) -> boost::asio::awaitable<Result<RemoteVm>> {
-      co_return RemoteVm{there, {}};
+      co_return RemoteVm{there, {}, answers_as};
     };
     startDaemon();
   }
@@ -186,6 +186,7 @@ class ArrivalWorld {
   test::FakeJournal journal;
   test::FakePeers peers;
   std::shared_ptr<test::FakePeer> source;
+  Uuid answers_as = kSource;  ///< the machine at the source's address
   Presence there{.state = State::running, .defined = true, .reason = ""};
   HostRoom room{.cpus = 4, .memory_bytes = 8ull << 30, .present = {}};
   std::optional<Operation> sent;

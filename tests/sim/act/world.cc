@@ -120,6 +120,7 @@ void Side::kill() {
 
 RemoteVm Side::tell(Uuid vm) {
   RemoteVm out;
+  out.host = uuid;
   if (const auto* found = libvirt.find(vm)) out.presence = found->presence;
   out.presence.suspended = (arrivals ? arrivals->suspended(vm) : suspended) &&
                            out.presence.state == Presence::State::paused;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "act/arrivals.h"
+#include "act/settle.h"
 
 namespace virtseer::act {
 namespace {
@@ -45,6 +46,7 @@ struct Cell {
   Millis running_for{0};
   Millis source_for{0};
   ArrivalAct act = ArrivalAct::wait;
+  Millis source_unchanged{0};
 };
 
 void check(const Presence& here, bool suspended, const std::vector<Cell>& cells) {
@@ -54,7 +56,8 @@ void check(const Presence& here, bool suspended, const std::vector<Cell>& cells)
                            .source_host_answers = cell.port,
                            .suspended = suspended,
                            .running_for = cell.running_for,
-                           .source_running_for = cell.source_for};
+                           .source_running_for = cell.source_for,
+                           .source_unchanged = cell.source_unchanged};
     INFO(told(view));
     CHECK(name(judge(view)) == name(cell.act));
   }
@@ -69,7 +72,15 @@ TEST_CASE("nothing is done while our own libvirt is silent") {
                    .at_source = source,
                    .suspended = suspended,
                    .running_for = Millis(60'000),
-                   .source_running_for = Millis(60'000)}) == ArrivalAct::wait);
+                   .source_running_for = Millis(60'000),
+                   .source_unchanged = Millis(60'000)}) == ArrivalAct::wait);
+}
+
+TEST_CASE("a source that cannot be asked is not a silent one") {
+  CHECK(judge({.here = at(State::running),
+               .at_source = std::nullopt,
+               .source_known = false,
+               .running_for = Millis(3'600'000)}) == ArrivalAct::wait);
 }
 
 TEST_CASE("a VM that is not here is gone, whatever the source says") {
@@ -122,8 +133,11 @@ TEST_CASE("a copy that we suspended, cell by cell") {
         {
             {at(State::off), false, {}, {}, ArrivalAct::resume},
             {at(State::absent), false, {}, {}, ArrivalAct::resume},
-            {at(State::paused), false, {}, {}, ArrivalAct::resume},
-            {at(State::paused, Job::migration_out), false, {}, {}, ArrivalAct::wait},
+            // As it is for a moment before libvirt there resumes it.
+            {at(State::paused), false, {}, {}, ArrivalAct::wait},
+            {at(State::paused), false, {}, {}, ArrivalAct::wait, kOutOfDate - Millis(1)},
+            {at(State::paused), false, {}, {}, ArrivalAct::resume, kOutOfDate},
+            {at(State::paused, Job::migration_out), false, {}, {}, ArrivalAct::wait, kOutOfDate},
             {at(State::paused, Job::other), false, {}, {}, ArrivalAct::wait},
             {at(State::incoming, Job::migration_in), false, {}, {}, ArrivalAct::wait},
             {at(State::running), false, {}, {}, ArrivalAct::destroy},

@@ -106,7 +106,7 @@ class Worlds {
     out.abort_requested = flip(), out.suspended = flip(), out.confirmed = flip();
     out.before = maybe([&] { return wellbeing(); });
     out.after = maybe([&] { return wellbeing(); });
-    out.record = {text(), text(), flip(), flip(), flip(), flip(), flip(), texts(), texts()};
+    out.record = {text(), text(), flip(), flip(), flip(), flip(), flip(), texts(), texts(), text()};
     return out;
   }
 
@@ -128,7 +128,8 @@ class Worlds {
   RemoteVm remoteVm() {
     return {{static_cast<Presence::State>(below(5)), static_cast<Presence::Job>(below(4)), flip(),
              flip(), flip(), text()},
-            wellbeing()};
+            wellbeing(),
+            uuid()};
   }
 
   PolicyMetadata metadata() {
