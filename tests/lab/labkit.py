@@ -17,7 +17,7 @@ BOOT = 120
 SETTLE = 60
 
 
-def wait_for(condition, timeout, what):
+def wait_for(condition, timeout, what, every=0.1):
     """Polls until `condition()` gives something true and returns it. An exception counts as 'not yet'."""
     end = time.monotonic() + timeout
     last = None
@@ -30,7 +30,7 @@ def wait_for(condition, timeout, what):
             last = repr(error)
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {timeout} s, last: {last}")
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import threading
-import time
 
 from labkit import BOOT, SETTLE, wait_for
 from lablib import machine, qmp
@@ -102,14 +101,13 @@ class Journey:
 
     def reaches(self, *states, timeout=SETTLE):
         """Waits until it is in one of these states; it must not end before."""
-        end = time.monotonic() + timeout
-        while True:
+        def there():
             seen = self.look()
-            if seen["state"] in states:
-                return seen
-            assert seen["state"] not in ENDED, f"it ended before {states}: {seen}"
-            assert time.monotonic() < end, f"not {states} within {timeout} s: {seen}"
-            time.sleep(0.02)
+            return seen["state"] in (*states, *ENDED) and seen
+
+        seen = wait_for(there, timeout, f"{self.id} is one of {states}", every=0.02)
+        assert seen["state"] in states, f"it ended before {states}: {seen}"
+        return seen
 
     def ends(self, timeout=END):
         return wait_for(lambda: (seen := self.look())["state"] in ENDED and seen, timeout, f"end of {self.id}")

@@ -34,16 +34,20 @@ def journey(lab, traveller):
 def wait_out_the_cut(journey, step, length):
     """The link stays cut. A move that cannot know where its guest is says so, and why, and does nothing."""
     end = time.monotonic() + length
-    uncertain = None
-    while time.monotonic() < end or step == "verifying" and not uncertain and time.monotonic() < end + SETTLE:
+    ended, uncertain, places = [], [], []
+
+    def over():
         seen = journey.look()
-        assert len(running(journey.lab, NAME)) <= 1
+        places.append(running(journey.lab, NAME))
+        if seen["state"] in ENDED:
+            ended.append(seen)
         if seen["state"] == "uncertain":
-            uncertain = uncertain or seen
-            assert seen["message"], seen
-        assert seen["state"] not in ENDED or step in ("reserving", "preparing"), seen
-        time.sleep(0.5)
-    assert uncertain or step != "verifying", "the destination was silent, and that was not said"
+            uncertain.append(seen["message"])
+        return time.monotonic() > end and (uncertain or step != "verifying")
+
+    wait_for(over, length + SETTLE, "the destination is silent, and that is said", every=0.5)
+    assert not ended or step in ("reserving", "preparing"), ended[0]
+    assert all(uncertain) and max(map(len, places)) <= 1
 
 
 def strike(journey, step, kind, watch, cut):
@@ -116,7 +120,7 @@ def check_words(journey, seen):
     assert told.returncode == 0, told.stderr
     assert seen["state"].replace("_", " ") in told.stdout.replace("_", " "), told.stdout
     assert seen["message"], seen
-    assert journey.id in journey.daemon.cli("operations", "--vm", NAME).stdout
+    assert journey.id in journey.daemon.cli("operations", "--vm", seen["vm"]).stdout
 
 
 @pytest.mark.parametrize("step, kind", CELLS, ids=[f"{step}-{kind}".replace(" ", "-") for step, kind in CELLS])
