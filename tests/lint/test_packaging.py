@@ -42,6 +42,14 @@ def test_the_unit_says_what_the_daemon_relies_on():
     assert "Requires=" not in unit
 
 
+def test_the_unit_lets_block_devices_be_looked_at_and_says_what_copied_moves_need():
+    unit = text(UNIT)
+    assert "PrivateDevices=yes" not in unit.splitlines() and "DevicePolicy=closed" in unit.splitlines()
+    manual = text(ROOT / "packaging/man/virtseer-daemon.8")
+    section = re.search(r"see \"([A-Z ]+)\" in virtseer-daemon", unit).group(1)
+    assert f".SH {section}" in manual and "ReadWritePaths=" in manual
+
+
 def test_every_manual_the_unit_names_exists():
     named = re.findall(r"\bman:([\w.-]+)\((\d)\)", text(UNIT))
     assert named
@@ -84,5 +92,8 @@ def test_the_polkit_rules_name_the_user_and_the_right():
     fine = text(ROOT / "packaging/polkit/60-virtseer-fine.rules.example")
     assert 'subject.user == "virtseer"' in rule and '"org.libvirt.unix.manage"' in rule
     assert "polkit.Result.NO" in fine and '"org.libvirt.api.domain.open-device"' in fine
+    acting = ("domain.migrate", "domain.start", "domain.stop", "domain.suspend", "domain.save", "domain.delete",
+              "domain.write", "domain.hibernate", "domain.read-secure", "storage-pool.refresh", "storage-vol.delete")
+    assert not [right for right in acting if f'"org.libvirt.api.{right}"' not in fine]
     for content in (rule, fine):
         assert content.count("{") == content.count("}") and content.count("(") == content.count(")")
