@@ -123,7 +123,7 @@ Scenarios RoundWorker::scenarios(const RoundOrder& order) const {
     std::vector<Uuid> vms;
     for (const auto& vm : order.running) {
       const auto known = known_.find(vm.uuid);
-      if (known != known_.end() && order.now - known->second.since >= horizon / 2)
+      if (known != known_.end() && order.now - known->second.since >= 3 * horizon / 2)
         vms.push_back(vm.uuid);
     }
     if (auto set = predictor_.scenarios(vms, Resource::cpu, horizon, kPaths, kSeed))

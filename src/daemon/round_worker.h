@@ -85,8 +85,8 @@ class RoundWorker {
   void bound(const std::vector<RunningVm>& running);
   void observe(const Observation& one);
   VmForesight foresee(const Uuid& vm, Timestamp now) const;
-  /// Of the VMs that have been known for at least half of a horizon: less tells noise from a trend
-  /// badly, and a plan would be made for it.
+  /// Of the VMs that have been known for one and a half horizons at least: less tells noise from a
+  /// trend badly, and a plan would be made for it.
   Scenarios scenarios(const RoundOrder& order) const;
 
   predict::PredictorOptions options_;
