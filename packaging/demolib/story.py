@@ -9,6 +9,8 @@ from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
 RAMP = 200  # s from nothing to full
 MEASURE = 10  # s
+CALM = 8  # s
+QUIET = 8  # rounds after a start, a few more than those in which nothing is carried out
 ENDED = ("done", "refused", "aborted", "failed", "returned", "needs_person")
 AUTO = '[policy]\nmode = "auto"\n'
 
@@ -152,15 +154,28 @@ class Story:
         world.order(world.source, WEB, None)
         teller.say(f"the load of {WEB} is taken away")
         wait_for(lambda: world.event(world.source, "host.relieved", since), 60, "host-A is relieved", every=0.5)
-        teller.say("host-A is relieved; now virtseer may act by itself (policy mode auto), and its daemon starts anew")
-        self.world.a.configure("mode", AUTO)
-
-        def ready():
-            plan = world.plan(world.source)
-            return plan and plan["round"] > 6 and not plan["steps"]
-
-        wait_for(ready, 60, "a calm plan of the new daemon", every=0.5)
+        teller.say("host-A is relieved")
+        self._wait_for_calm(90)
+        teller.say("now virtseer may act by itself (policy mode auto), and its daemon starts anew")
+        world.a.configure("mode", AUTO)
+        wait_for(lambda: (plan := world.plan(world.source)) and plan["round"] > QUIET, 60, "rounds of the new daemon")
+        if world.moves(world.source):
+            raise Failed(f"{WEB} was moved before its load rose: {world.moves(world.source)[0]['reasons']}")
         wait_for(lambda: world.speaks(world.source, WEB), 30, f"{WEB} is heard again")
+
+    def _wait_for_calm(self, longest):
+        """Until no plan of the last seconds foresees that host-A runs short."""
+        world, since = self.world, time.monotonic()
+
+        def calm():
+            nonlocal since
+            plan = world.plan(world.source)
+            host = world.outlook(plan, "host-A")
+            if not host or plan["steps"] or host["contention"]["probability"] > 0.2:
+                since = time.monotonic()
+            return time.monotonic() - since > CALM
+
+        wait_for(calm, longest, "host-A is not foreseen to run short any more", every=0.5)
 
     # --- second ramp: auto ---
 
