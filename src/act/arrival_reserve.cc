@@ -54,8 +54,9 @@ asio::awaitable<Result<platform::Admission>> look(ArrivalDesk* desk, ReserveOrde
   auto& checks = out.checks;
   checks.push_back(sourceCheck(*desk, order));
   const auto here = co_await desk->here.presence(order.vm);
-  const auto admitted = here ? co_await desk->here.admits(order.live_xml, order.copy_storage)
-                             : Result<platform::Admission>(fail(here.error()));
+  const auto admitted =
+      here ? co_await desk->here.admits(order.live_xml, order.copy_storage, order.copied)
+           : Result<platform::Admission>(fail(here.error()));
   if (!admitted && admitted.error().code == Code::invalid)
     co_return fail(admitted.error().in("live_xml"));
   if (!admitted) {

@@ -27,6 +27,7 @@ struct ReserveOrder {
   std::uint64_t memory_bytes = 0;
   bool copy_storage = false;
   std::string live_xml;
+  std::vector<DiskCopy> copied = {};  ///< with `copy_storage`: the disks that are copied
 
   bool operator==(const ReserveOrder&) const = default;
 };

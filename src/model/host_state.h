@@ -41,6 +41,15 @@ struct DiskNeed {
   bool operator==(const DiskNeed&) const = default;
 };
 
+/// A disk of a VM that a move copies: writable, of this VM alone, on storage of its host alone.
+struct DiskCopy {
+  std::string target;       ///< as its guest's bus names it: "vda"
+  std::string path;         ///< of its topmost image file; empty: it is no plain disk in a file
+  std::uint64_t bytes = 0;  ///< as its guest sees it: the most that a copy takes; 0: not known
+
+  bool operator==(const DiskCopy&) const = default;
+};
+
 /// A storage that a host reaches.
 struct StorageReach {
   std::string id;       ///< the same on every host that sees the same shared storage

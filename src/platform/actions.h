@@ -17,6 +17,8 @@ struct VmDefinition {
   std::string live;      ///< XML with secrets, as it may be sent to another host; empty: it is off
   bool autostart = false;
   bool managed_save = false;
+  /// Of the live XML: what migrate() copies with `copy_storage`, and nothing else; by target.
+  std::vector<DiskCopy> local_disks;
 
   bool operator==(const VmDefinition&) const = default;
 };
@@ -26,6 +28,8 @@ struct MigrateOrder {
   std::string destination;  ///< the URI that the source's libvirtd connects to
   bool persistent = true;   ///< define it there and undefine it here at switch-over
   bool copy_storage = false;
+  /// With `copy_storage`: what is copied, of VmDefinition::local_disks; refused if it is no more.
+  std::vector<DiskCopy> copied = {};
   bool auto_converge = true;
   std::uint64_t bandwidth_bytes_per_s = 0;  ///< 0: libvirt's own
   Millis downtime_limit{0};                 ///< 0: libvirt's own
@@ -72,13 +76,16 @@ class Actions {
 
   /// At a destination: whether a VM with this live XML could run here: its processor (compared by
   /// this host's libvirt), machine type, disks (reachable, or room for a copy), networks and
-  /// bridges, devices, and that neither its UUID nor its name is taken by another. The XML is
-  /// hostile: Code::invalid if it is no domain's. The checks `identity` (a VM with its UUID is
-  /// defined here and off: the caller may waive it for one that comes back) and `active` (it is
-  /// active here) are always among them. Whether a block device here is the same one as there is
-  /// not among them: compare DiskNeed::storage with StorageReach::id.
-  virtual boost::asio::awaitable<Result<Admission>> admits(std::string live_xml,
-                                                           bool copy_storage) = 0;
+  /// bridges, devices, and that neither its UUID nor its name is taken by another. With
+  /// `copy_storage` the move copies the disks `copied`, which the source took from its
+  /// VmDefinition::local_disks; all others must be here. A check that hangs on what this process
+  /// may not look at does not hold. The XML is hostile: Code::invalid if it is no domain's. The
+  /// checks `identity` (a VM with its UUID is defined here and off: the caller may waive it for one
+  /// that comes back) and `active` (it is active here) are always among them. Whether a block
+  /// device here is the same one as there is not among them: compare DiskNeed::storage with
+  /// StorageReach::id.
+  virtual boost::asio::awaitable<Result<Admission>> admits(std::string live_xml, bool copy_storage,
+                                                           std::vector<DiskCopy> copied) = 0;
 
   /// Moves it peer to peer, live, so that the move outlives this process. What libvirt holds
   /// unsafe it refuses: Code::refused. One that was aborted ends with Code::cancelled. Returns when
@@ -105,10 +112,11 @@ class Actions {
 
   /// Renames a file of a storage pool within its folder, so that no definition finds it any more;
   /// what bears the new name already, and not the old one, is done. Never over another file. Fails
-  /// with refused where this process may not, or an active VM here has it as a disk.
+  /// with refused where this process may not, an active VM here needs it, or another disk is based
+  /// on it.
   virtual boost::asio::awaitable<Result<void>> setAside(std::string path, std::string new_path) = 0;
-  /// Deletes a volume by its path through libvirt's storage pools; what is gone is done. Fails with
-  /// refused if a VM here has it as a disk.
+  /// Deletes a file of a storage pool through libvirt; what is gone is done. Fails with refused if
+  /// a VM here, active or off, needs it, or another disk is based on it.
   virtual boost::asio::awaitable<Result<void>> deleteVolume(std::string path) = 0;
 };
 

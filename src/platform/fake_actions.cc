@@ -117,6 +117,8 @@ Result<std::shared_ptr<FakeActions::Move>> FakeActions::beginMove(const MigrateO
   auto& source = **entry;
   if (!isActive(source.presence.state)) return fail(Code::unreachable, "the VM does not run");
   if (source.presence.job != Job::none) return fail(Code::busy, "another job runs on the VM");
+  if (order.copy_storage && order.copied != source.definition.local_disks)
+    return fail(Code::refused, "the VM's disks have changed since they were looked at");
   const auto link = links_.find(order.destination);
   if (link == links_.end() || link->second->disconnected_)
     return fail(Code::failed, "failed to connect to remote libvirt URI " + order.destination);
@@ -284,11 +286,15 @@ asio::awaitable<Result<VmDefinition>> FakeActions::definition(Uuid vm) {
   if (!entry) co_return fail(entry.error());
   auto out = (*entry)->definition;
   if (!(*entry)->presence.defined) out.inactive.clear();
-  if (!isActive((*entry)->presence.state)) out.live.clear();
+  if (!isActive((*entry)->presence.state)) {
+    out.live.clear();
+    out.local_disks.clear();
+  }
   co_return out;
 }
 
-asio::awaitable<Result<Admission>> FakeActions::admits(std::string live_xml, bool copy_storage) {
+asio::awaitable<Result<Admission>> FakeActions::admits(std::string live_xml, bool copy_storage,
+                                                       std::vector<DiskCopy>) {
   const auto uuid = between(live_xml, "<uuid>", "</uuid>");
   auto entered = co_await enter(
       Call::admits, fmt::format("admits {} {}", uuid, copy_storage ? "copy" : "shared"));

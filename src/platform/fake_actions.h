@@ -136,8 +136,8 @@ class FakeActions final : public Actions {
   boost::asio::awaitable<Result<HostState>> host() override;
   boost::asio::awaitable<Result<Presence>> presence(Uuid vm) override;
   boost::asio::awaitable<Result<VmDefinition>> definition(Uuid vm) override;
-  boost::asio::awaitable<Result<Admission>> admits(std::string live_xml,
-                                                   bool copy_storage) override;
+  boost::asio::awaitable<Result<Admission>> admits(std::string live_xml, bool copy_storage,
+                                                   std::vector<DiskCopy> copied) override;
   boost::asio::awaitable<Result<MigrateEnd>> migrate(MigrateOrder order) override;
   boost::asio::awaitable<Result<MigrationProgress>> progress(Uuid vm) override;
   boost::asio::awaitable<Result<void>> abortJob(Uuid vm) override;

@@ -6,6 +6,7 @@
 #include "platform/libvirt/errors.h"
 #include "platform/libvirt/job_figures.h"
 #include "platform/libvirt/job_values.h"
+#include "platform/libvirt/local_disks.h"
 #include "platform/libvirt/text_ptr.h"
 
 namespace virtseer::platform {
@@ -55,6 +56,9 @@ Result<VmDefinition> definitionOf(const Connection& connection, const Uuid& vm) 
     auto live = xmlOf(connection, raw, 0);
     if (!live) return fail(live.error());
     out.live = std::move(*live);
+    auto disks = sizedLocalDisks(connection, raw, out.live);
+    if (!disks) return fail(disks.error());
+    out.local_disks = std::move(*disks);
   }
   return out;
 }

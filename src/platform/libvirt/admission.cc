@@ -1,15 +1,9 @@
 #include <fmt/format.h>
 #include <libvirt/virterror.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <filesystem>
 
 #include "base/text.h"
+#include "platform/libvirt/disk_admission.h"
 #include "platform/libvirt/errors.h"
-#include "platform/libvirt/storage_reach.h"
 #include "platform/libvirt/survey.h"
 #include "platform/libvirt/text_ptr.h"
 
@@ -18,7 +12,6 @@ namespace virtseer::platform {
 namespace {
 
 using Checks = std::vector<Check>;
-using Paths = std::vector<std::string>;
 
 constexpr std::size_t kShownBytes = 200;
 
@@ -97,78 +90,6 @@ void checkMachine(const Connection& connection, const PlacementXml& vm, Checks& 
   }
 }
 
-bool isBlockDevice(const std::string& path) {
-  struct stat about;
-  return stat(path.c_str(), &about) == 0 && S_ISBLK(about.st_mode);
-}
-
-bool exists(const std::string& path) {
-  return access(path.c_str(), F_OK) == 0;
-}
-
-/// What cannot be looked at may be there.
-bool provenAbsent(const std::string& path) {
-  struct stat about;
-  return lstat(path.c_str(), &about) != 0 && errno == ENOENT;
-}
-
-void checkFile(const DiskXml& disk, bool copy, const std::vector<PoolXml>& pools, Checks& out,
-               Paths& copies) {
-  const auto name = "disk " + disk.target;
-  const auto path = shown(disk.source);
-  const auto folder = std::filesystem::path(disk.source).parent_path().string();
-  const auto storage = storageOfFolder(folder);
-  const bool there = exists(disk.source);
-  const bool absent = provenAbsent(disk.source);
-  if (storage.shared || disk.read_only) {
-    add(out, name, there,
-        there ? path + " is here" : path + " is not here: mount its storage, or eject the medium");
-    return;
-  }
-  if (!copy) {
-    add(out, name, false,
-        fmt::format("{} is on storage of one host: allow disks to be copied", path));
-    return;
-  }
-  const bool pool = std::ranges::any_of(
-      pools, [&](const PoolXml& each) { return each.target == folder && each.type != "logical"; });
-  if (!pool)
-    add(out, name, false,
-        fmt::format("{} is no active storage pool here: libvirt makes the copy only in one",
-                    shown(folder)));
-  else if (there)
-    add(out, name, false,
-        path + " exists here already and would be overwritten: move it out of the way");
-  else
-    add(out, name, storage.free_bytes > 0,
-        fmt::format("{} bytes are free for the copy in {}", storage.free_bytes, shown(folder)));
-  if (pool && absent) copies.push_back(disk.source);
-}
-
-void checkDisk(const Connection& connection, const DiskXml& named, bool copy,
-               const std::vector<PoolXml>& pools, Checks& out, Paths& copies) {
-  if (named.empty) return;
-  const auto disk = resolved(connection, named);
-  const auto name = "disk " + disk.target;
-  switch (disk.kind) {
-    case DiskXml::Kind::file:
-      return checkFile(disk, copy, pools, out, copies);
-    case DiskXml::Kind::block: {
-      const bool there = isBlockDevice(disk.source);
-      const auto what = "block device " + shown(disk.source);
-      return add(out, name, there, what + (there ? " is here" : " is not here: connect it"));
-    }
-    case DiskXml::Kind::network:
-      return add(out, name, true, "a disk of the network, which is opened as the move begins");
-    case DiskXml::Kind::volume:
-      return add(out, name, false,
-                 fmt::format("there is no volume {} in a pool {} here", shown(disk.volume),
-                             shown(disk.source)));
-    case DiskXml::Kind::other:
-      return add(out, name, false, "a kind of disk that does not move");
-  }
-}
-
 void checkNetwork(const Connection& connection, const InterfaceXml& interface, Checks& out) {
   if (!interface.network.empty()) {
     const auto network = virNetworkLookupByName(connection.get(), interface.network.c_str());
@@ -181,7 +102,7 @@ void checkNetwork(const Connection& connection, const InterfaceXml& interface, C
     if (device.empty()) continue;
     const bool named =
         device.find('/') == std::string::npos && device.find("..") == std::string::npos;
-    const bool there = named && exists("/sys/class/net/" + device);
+    const bool there = named && sightOf("/sys/class/net/" + device) == Sight::there;
     add(out, "network " + device, there, there ? "it is here" : "it is not here: set it up");
   }
 }
@@ -190,16 +111,18 @@ void checkFiles(const PlacementXml& vm, Checks& out) {
   auto files = vm.boot_files;
   if (!vm.emulator.empty()) files.push_back(vm.emulator);
   for (const auto& path : files) {
-    const bool there = exists(path);
-    add(out, "file " + shown(path), there,
-        there ? "it is here" : "it is not here: the VM could not start again");
+    const auto seen = sightOf(path);
+    add(out, "file " + shown(path), seen == Sight::there,
+        seen == Sight::there    ? "it is here"
+        : seen == Sight::hidden ? hiddenWords(path)
+                                : "it is not here: the VM could not start again");
   }
 }
 
 }  // namespace
 
 Result<Admission> admission(const Connection& connection, const std::string& live_xml,
-                            bool copy_storage) {
+                            const std::vector<DiskCopy>& copied) {
   const auto vm = parsePlacementXml(live_xml);
   if (!vm) return fail(Code::invalid, "this is no domain XML");
   Admission admitted;
@@ -207,9 +130,8 @@ Result<Admission> admission(const Connection& connection, const std::string& liv
   checkIdentity(connection, *vm, out);
   checkMachine(connection, *vm, out);
   checkCpu(connection, *vm, out);
-  const auto pools = activePools(connection);
-  for (const auto& disk : vm->disks)
-    checkDisk(connection, disk, copy_storage, pools, out, admitted.copies);
+  DiskAdmission disks(connection, copied);
+  for (const auto& disk : vm->disks) disks.check(disk, admitted);
   for (const auto& interface : vm->interfaces) checkNetwork(connection, interface, out);
   checkFiles(*vm, out);
   for (const auto& reason : vm->unmovable)

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "platform/libvirt/bulk.h"
 #include "platform/libvirt/errors.h"
+#include "platform/libvirt/handles.h"
 #include "platform/libvirt/reading.h"
 #include "platform/libvirt/storage_reach.h"
 #include "platform/libvirt/survey.h"
@@ -18,15 +19,6 @@ namespace {
 
 constexpr std::size_t kMaxStorages = 1024;
 constexpr std::size_t kMaxNetworks = 1024;
-
-struct FreePool {
-  void operator()(virStoragePoolPtr pool) const { virStoragePoolFree(pool); }
-};
-struct FreeVolume {
-  void operator()(virStorageVolPtr volume) const { virStorageVolFree(volume); }
-};
-using Pool = std::unique_ptr<virStoragePool, FreePool>;
-using Volume = std::unique_ptr<virStorageVol, FreeVolume>;
 
 /// Bulk statistics do not wait for busy domains; drivers without them are asked one by one.
 std::uint64_t memoryGiven(const Connection& connection) {
@@ -50,7 +42,7 @@ std::uint64_t memoryGiven(const Connection& connection) {
 std::vector<StorageReach> storages(const Connection& connection) {
   auto out = mountedShares();
   for (const auto& pool : activePools(connection)) {
-    if (pool.type == "dir" || pool.type == "fs" || pool.type == "netfs")
+    if (isOfFiles(pool))
       out.push_back(storageOfFolder(pool.target));
     else if ((pool.type == "rbd" || pool.type == "gluster") && !pool.source.empty())
       out.push_back({toUtf8(pool.type + ":" + pool.source), true, 0});
@@ -104,6 +96,10 @@ std::vector<PoolXml> activePools(const Connection& connection) {
   }
   std::free(list);
   return out;
+}
+
+bool isOfFiles(const PoolXml& pool) {
+  return pool.type == "dir" || pool.type == "fs" || pool.type == "netfs";
 }
 
 DiskXml resolved(const Connection& connection, DiskXml disk) {

@@ -83,12 +83,14 @@ asio::awaitable<Result<HostState>> LibvirtActions::host() {
               });
 }
 
-asio::awaitable<Result<Admission>> LibvirtActions::admits(std::string live_xml, bool copy_storage) {
-  return call(
-      &surveys_, "pre-flight", kSurvey,
-      [xml = std::move(live_xml), copy_storage](const std::shared_ptr<Connection>& connection) {
-        return admission(*connection, xml, copy_storage);
-      });
+asio::awaitable<Result<Admission>> LibvirtActions::admits(std::string live_xml, bool copy_storage,
+                                                          std::vector<DiskCopy> copied) {
+  if (!copy_storage) copied.clear();
+  return call(&surveys_, "pre-flight", kSurvey,
+              [xml = std::move(live_xml),
+               copied = std::move(copied)](const std::shared_ptr<Connection>& connection) {
+                return admission(*connection, xml, copied);
+              });
 }
 
 asio::awaitable<Result<Presence>> LibvirtActions::presence(Uuid vm) {

@@ -3,8 +3,8 @@
 
 #include "platform/libvirt/acts.h"
 #include "platform/libvirt/errors.h"
+#include "platform/libvirt/local_disks.h"
 #include "platform/libvirt/placement_xml.h"
-#include "platform/libvirt/storage_reach.h"
 #include "platform/libvirt/text_ptr.h"
 
 namespace virtseer::platform {
@@ -37,16 +37,12 @@ class Parameters {
 };
 
 /// The disks that a move must copy: what the other host cannot see.
-Result<std::vector<std::string>> disksToCopy(const Connection& connection, virDomainPtr domain) {
+Result<std::vector<DiskCopy>> disksToCopy(const Connection& connection, virDomainPtr domain) {
   const Text xml(virDomainGetXMLDesc(domain, 0));
   if (!xml) return fail(lastError("XML", connection.get()));
   const auto needs = parsePlacementXml(xml.get());
   if (!needs) return fail(Code::failed, "the VM's XML cannot be read");
-  std::vector<std::string> out;
-  for (const auto& disk : needs->disks) {
-    if (!disk.read_only && !disk.empty && !storageOf(disk).shared) out.push_back(disk.target);
-  }
-  return out;
+  return localDisks(connection, *needs);
 }
 
 unsigned flagsOf(const MigrateOrder& order) {
@@ -70,9 +66,15 @@ Result<void> moveAway(const Connection& connection, const MigrateOrder& order) {
   if (order.copy_storage) {
     const auto disks = disksToCopy(connection, domain->get());
     if (!disks) return fail(disks.error());
+    // Those that were checked there, and that are set aside here afterwards.
+    constexpr auto kSame = [](const DiskCopy& one, const DiskCopy& other) {
+      return one.target == other.target && one.path == other.path;
+    };
+    if (!std::ranges::equal(*disks, order.copied, kSame))
+      return fail(Code::refused, "the VM's disks have changed since they were looked at");
     if (!disks->empty()) flags |= VIR_MIGRATE_NON_SHARED_DISK;
     for (const auto& disk : *disks)
-      built = built && parameters.add(VIR_MIGRATE_PARAM_MIGRATE_DISKS, disk);
+      built = built && parameters.add(VIR_MIGRATE_PARAM_MIGRATE_DISKS, disk.target);
   }
   if (!built) return fail(lastError("migrate", connection.get()));
   // QEMU keeps it for the migration that follows; where it is not taken, its own holds.

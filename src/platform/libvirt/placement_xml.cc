@@ -55,6 +55,7 @@ DiskXml diskOf(const pugi::xml_node& disk) {
   out.driver = xmlAttribute(disk.child("driver"), "type");
   out.cdrom = xmlIs(disk, "device", "cdrom") || xmlIs(disk, "device", "floppy");
   out.read_only = disk.child("readonly") || xmlIs(disk, "device", "cdrom");
+  out.shareable = disk.child("shareable");
   switch (out.kind) {
     case DiskXml::Kind::file:
       out.source = xmlPath(source.attribute("file").value());

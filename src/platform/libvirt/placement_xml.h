@@ -19,10 +19,11 @@ struct DiskXml {
   std::string volume;    ///< of a volume: its name
   std::string protocol;  ///< of a network disk: "rbd"
   bool read_only = false;
-  bool empty = false;  ///< a drive without a medium
-  bool cdrom = false;  ///< or a floppy
-  std::string driver;  ///< "raw", "qcow2"
-  std::string mirror;  ///< a block job that shows in the XML: "copy"; empty: none
+  bool shareable = false;  ///< several VMs may write to it at once
+  bool empty = false;      ///< a drive without a medium
+  bool cdrom = false;      ///< or a floppy
+  std::string driver;      ///< "raw", "qcow2"
+  std::string mirror;      ///< a block job that shows in the XML: "copy"; empty: none
 
   bool operator==(const DiskXml&) const = default;
 };

@@ -155,8 +155,13 @@ StorageReach storageOfFolder(const std::string& folder) {
 
 StorageReach storageOf(const DiskXml& disk) {
   switch (disk.kind) {
-    case DiskXml::Kind::file:
-      return storageOfFolder(fs::path(disk.source).parent_path().string());
+    case DiskXml::Kind::file: {
+      std::error_code failed;
+      const fs::path file(disk.source);
+      // What a link leads to may be on a storage that others see.
+      const auto real = fs::is_symlink(file, failed) ? fs::weakly_canonical(file, failed) : file;
+      return storageOfFolder((failed ? file : real).parent_path().string());
+    }
     case DiskXml::Kind::block: {
       const auto identity = blockIdentity(disk.source);
       if (identity.empty()) return {toUtf8("block:" + disk.source), false, 0};

@@ -223,7 +223,7 @@ TEST_CASE("a destination tells a VM that is active, one that is off and one that
     const Cleared cleared(world);
     const auto xml = world.definition(kNew, kNewName);
     const auto held = [&](std::string_view name) {
-      const auto admitted = world.await(actions.admits(xml, false));
+      const auto admitted = world.await(actions.admits(xml, false, {}));
       REQUIRE(admitted);
       CHECK(admitted->copies.empty());
       const auto* check = findCheck(admitted->checks, name);
@@ -239,7 +239,7 @@ TEST_CASE("a destination tells a VM that is active, one that is off and one that
     REQUIRE(world.await(actions.start(kNew, "")));
     CHECK(held("identity"));
     CHECK_FALSE(held("active"));
-    CHECK(world.await(actions.admits("<html/>", false)).error().code == Code::invalid);
+    CHECK(world.await(actions.admits("<html/>", false, {})).error().code == Code::invalid);
   });
 }
 

@@ -1,9 +1,6 @@
-#include <libvirt/libvirt.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "contract/environment/pools.h"
 #include "contract/environment/worlds.h"
 
 // Files of storage pools, on libvirt's test driver: its pools are made up, the folders are real.
@@ -12,45 +9,6 @@ using namespace virtseer;
 using namespace virtseer::platform;
 using namespace virtseer::platform::contract;
 namespace fs = std::filesystem;
-
-namespace {
-
-class Folder {
- public:
-  Folder() { REQUIRE(mkdtemp(path_.data())); }
-  ~Folder() { fs::remove_all(path_); }
-  std::string path() const { return path_; }
-  std::string file(const std::string& name, bool make = true) const {
-    if (make) std::ofstream(path_ + "/" + name) << name;
-    return path_ + "/" + name;
-  }
-
- private:
-  std::string path_ = "/tmp/virtseer-pool-XXXXXX";
-};
-
-class Pool {
- public:
-  explicit Pool(const std::string& folder) : connection_(virConnectOpen("test:///default")) {
-    const auto xml = "<pool type='dir'><name>virtseer-volumes</name><target><path>" + folder +
-                     "</path></target></pool>";
-    pool_ = virStoragePoolCreateXML(connection_, xml.c_str(), 0);
-    REQUIRE(pool_);
-  }
-  ~Pool() {
-    virStoragePoolDestroy(pool_);
-    virStoragePoolFree(pool_);
-    virConnectClose(connection_);
-  }
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
-
- private:
-  virConnectPtr connection_;
-  virStoragePoolPtr pool_;
-};
-
-}  // namespace
 
 TEST_CASE("a file is set aside within its pool's folder, once, and over nothing") {
   const auto world = makeWorld("libvirt-test");
@@ -96,28 +54,80 @@ TEST_CASE("a file that is in no pool is not deleted") {
   world->stop();
 }
 
-TEST_CASE("the files that a copying move would make are those that are proven not to be here") {
+TEST_CASE("a file that anything may need is neither deleted nor set aside") {
   const auto world = makeWorld("libvirt-test");
   world->connect();
   auto& actions = world->environment().actions();
   const Folder folder;
-  const Pool pool(folder.path());
-  const auto here = folder.file("here.raw"), none = folder.file("none.raw", false);
-  const auto elsewhere = std::string("/nonexistent/virtseer/disk.raw");
-  std::string xml =
-      "<domain type='test'><name>comes</name>"
-      "<uuid>eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee</uuid><devices>";
-  char target = 'a';
-  for (const auto& path : {here, none, elsewhere})
-    xml += "<disk type='file' device='disk'><source file='" + path + "'/><target dev='vd" +
-           std::string(1, target++) + "'/></disk>";
-  xml += "</devices></domain>";
+  Pool pool(folder.path());
+  const auto disk = folder.file("disk.raw");
+  pool.volume("disk.raw");
+  const auto deletion = [&] {
+    const auto done = world->await(actions.deleteVolume(disk));
+    return done ? std::string("done") : done.error().message;
+  };
+  const auto rename = [&] {
+    const auto done = world->await(actions.setAside(disk, disk + ".moved-1"));
+    return done ? std::string("done") : done.error().message;
+  };
+  const auto isRefused = [&](const std::string& who) {
+    CHECK_THAT(deletion(), Catch::Contains(who + " needs it"));
+    CHECK_THAT(rename(), Catch::Contains(who + " needs it"));
+    CHECK(fs::exists(disk));
+  };
 
-  const auto copied = world->await(actions.admits(xml, true));
-  REQUIRE(copied);
-  CHECK(copied->copies == std::vector<std::string>{none});
-  const auto moved = world->await(actions.admits(xml, false));
-  REQUIRE(moved);
-  CHECK(moved->copies.empty());
+  SECTION("a volume that is based on it, of no VM") {
+    pool.volume("clone.qcow2", disk);
+    isRefused("volume " + folder.path() + "/clone.qcow2");
+  }
+  SECTION("a disk that is based on it, of a VM that is off") {
+    const TestVm vm("",
+                    diskXml("vda", "/elsewhere/top.qcow2",
+                            "<backingStore type='file'><format type='raw'/><source file='" + disk +
+                                "'/><backingStore/></backingStore>"),
+                    false);
+    isRefused("VM virtseer-disks");
+  }
+  SECTION("a VM that runs on it by another name") {
+    fs::create_symlink(folder.path(), folder.path() + "/link");
+    const TestVm vm("", diskXml("vda", folder.path() + "/link/disk.raw"));
+    isRefused("VM virtseer-disks");
+  }
+  SECTION("a VM that boots from it") {
+    const TestVm vm("<os><type arch='i686'>hvm</type><kernel>" + disk + "</kernel></os>", "");
+    isRefused("VM virtseer-disks");
+  }
+  SECTION("a VM that is off: its disk is not deleted, but may lose its name") {
+    const TestVm vm("", diskXml("vda", disk), false);
+    CHECK_THAT(deletion(), Catch::Contains("VM virtseer-disks needs it"));
+    CHECK(rename() == "done");
+  }
+  SECTION("words of a tool in a VM's metadata are no need") {
+    const TestVm vm("<metadata><x:y xmlns:x='http://example.org/1'>" + disk + "</x:y></metadata>",
+                    "");
+    CHECK(rename() == "done");
+  }
+  world->stop();
+}
+
+TEST_CASE("a pool's folder may be named by a link, but what is deleted is a file in it") {
+  const auto world = makeWorld("libvirt-test");
+  world->connect();
+  auto& actions = world->environment().actions();
+  const Folder real, other;
+  const auto link = other.path() + "/pool";
+  fs::create_symlink(real.path(), link);
+  const auto disk = real.file("disk.raw");
+  const Pool pool(link);
+  REQUIRE(world->await(actions.setAside(disk, disk + ".moved-1")));
+  CHECK(fs::exists(disk + ".moved-1"));
+
+  const auto outside = other.file("outside.raw");
+  fs::create_symlink(outside, real.path() + "/way-out.raw");
+  for (const auto& path : {link + "/way-out.raw", real.path() + "/../" + outside, outside}) {
+    INFO(path);
+    CHECK_FALSE(world->await(actions.deleteVolume(path)));
+  }
+  CHECK(fs::exists(outside));
   world->stop();
 }

@@ -45,7 +45,7 @@ class FactsOnly final : public platform::Actions {
 
   Answer<Presence> presence(Uuid) override { return no<Presence>(); }
   Answer<platform::VmDefinition> definition(Uuid) override { return no<platform::VmDefinition>(); }
-  Answer<platform::Admission> admits(std::string, bool) override {
+  Answer<platform::Admission> admits(std::string, bool, std::vector<DiskCopy>) override {
     return no<platform::Admission>();
   }
   Answer<platform::MigrateEnd> migrate(platform::MigrateOrder) override {
