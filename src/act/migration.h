@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "act/answers.h"
 #include "act/operations.h"
 #include "act/preflight.h"
 #include "act/settle.h"
@@ -22,6 +23,8 @@ struct Departures {
   MigrationContext context;
   MigrationRules rules;
   TaskGroup tasks;
+
+  bool stopped() const { return context.stopped && context.stopped(); }
 };
 
 /// Asks this host's libvirt what pre-flight goes by. Fails if libvirt is silent.
@@ -42,7 +45,8 @@ class Migration : public std::enable_shared_from_this<Migration> {
             bool taken_up);
 
   const Operation& operation() const { return op_; }
-  Result<Operation> abort();
+  /// Asks it to end; returns once that is written down.
+  static boost::asio::awaitable<Result<Operation>> abort(std::shared_ptr<Migration> self);
 
   /// Runs it to its end; never fails.
   static boost::asio::awaitable<void> run(std::shared_ptr<Migration> self);
@@ -72,15 +76,38 @@ class Migration : public std::enable_shared_from_this<Migration> {
     bool asked = false;
   };
 
-  // migration.cc: states, and what comes before the move.
+  /// While one lives nobody else writes the operation down: an older state of it must not come to
+  /// lie over a newer one.
+  class Turn {
+   public:
+    explicit Turn(bool& taken) : taken_(&taken) { taken = true; }
+    Turn(Turn&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (taken_) *taken_ = false;
+    }
+
+   private:
+    bool* taken_;
+  };
+
+  // migration_states.cc: how its states are written down.
+  Task<Turn> turnToWrite();
   Task<Result<void>> enter(OperationState state, std::string note);
   Task<void> mustEnter(OperationState state, std::string note);
   Task<void> keep();
+  Task<bool> writeAsItIs();
   Task<void> finish(OperationState state, std::string message);
+  Task<void> carryOut();
+  std::optional<Error> tooLate() const;
+
+  // migration.cc: what comes before the move.
   Task<void> begin();
   Task<MaybeOff> check();
   Task<MaybeOff> reserve();
   Task<MaybeOff> prepare();
+  Task<MaybeOff> clear();
+  Task<MaybeOff> lastLook();
   Task<void> callOff(CallOff why);
   Task<void> restoreAutostart();
   static Task<void> renewing(std::shared_ptr<Migration> self);
@@ -89,21 +116,24 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> move();
   Task<bool> follow();
   Task<void> abortJob();
+  Task<bool> followAgain(const Sides& sides);
   bool stalled(const MigrationProgress& progress);
   void noteEnd(const Result<platform::MigrateEnd>& end);
   static Task<void> calling(std::shared_ptr<Migration> self, std::shared_ptr<Call> call);
+  static Task<void> libvirtsCall(std::shared_ptr<Migration> self, std::shared_ptr<Call> call);
 
   // migration_settle.cc: where it is, and what follows from that.
   Task<void> settle();
   Task<void> ask(Sides& sides);
-  Judgement judgeSides(const Sides& sides) const;
-  Task<bool> obey(Verdict verdict, std::string words, const Sides& sides);
+  Judgement judgeSides(const Sides& sides, bool restarted) const;
+  Task<bool> obey(Verdict verdict, std::string words, Sides& sides);
+  Task<bool> stillSo(Verdict verdict, Sides& sides);
   Task<bool> stayed(std::string words, const Sides& sides);
   Task<bool> moved(std::string words, const Sides& sides);
   Task<bool> lost(std::string words, const Sides& sides);
-  Task<bool> resumeSource(std::string words);
-  Task<bool> restartSource(std::string words);
-  Task<bool> dropSource(std::string words);
+  Task<bool> resumeSource(std::string words, Sides& sides);
+  Task<bool> restartSource(std::string words, Sides& sides);
+  Task<bool> dropSource(std::string words, Sides& sides);
   Task<bool> reviveThere(std::string words);
   Task<void> stand(OperationState state, std::string words);
   Task<void> setDisksAside();
@@ -114,6 +144,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> failedWatch(std::string words);
   Task<void> commit();
   Task<Result<void>> handOver(MoveOutcome outcome);
+  Task<void> handOverFailed();
   Task<void> deleteSetAside();
   void adviseOnDisks();
   Task<void> bringBack();
@@ -137,17 +168,20 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Operation op_;
   std::optional<bool> wished_copy_;
   bool taken_up_;
+  bool writing_ = false;
+  std::string live_xml_;  ///< for the destination's pre-flight; not kept, since it holds secrets
+  std::optional<PolicyMetadata> metadata_;  ///< the domain's, as pre-flight found it
   bool called_;  ///< libvirt was told to move it, by this life of the daemon or an earlier one
   std::shared_ptr<Call> call_;
   std::optional<Error> move_error_;
   std::optional<std::chrono::steady_clock::time_point> reservation_due_;  ///< next renewal
   bool reservation_lost_ = false;
   // The watchdog over libvirt's job.
-  std::optional<std::chrono::steady_clock::time_point> abort_sent_;
+  std::optional<std::chrono::steady_clock::time_point> abort_sent_, abort_sent_last_;
   std::string abort_reason_;
   std::chrono::steady_clock::time_point alive_at_, nearer_at_;
   std::uint64_t processed_ = 0, iteration_ = 0, nearest_ = ~std::uint64_t{0};
-  bool followed_again_ = false;
+  bool still_moving_ = false;  ///< libvirt's job was there when the sides were asked last
   bool revive_asked_ = false;
   int undefine_failures_ = 0;
   bool way_back_asked_ = false;

@@ -18,10 +18,6 @@ constexpr Millis kBusyPause{5'000};
 /// Without a job and with the VM still there for so long, the way back is not under way.
 constexpr Millis kNotComing{30'000};
 
-bool silence(const Error& error) {
-  return error.code == Code::unreachable || error.code == Code::timeout;
-}
-
 bool standsStill(const RemoteVm& vm) {
   return vm.presence.state == Presence::State::paused ||
          vm.presence.state == Presence::State::incoming;
@@ -93,7 +89,7 @@ asio::awaitable<bool> Migration::reviveWatched(std::string words) {
   }
   advise(fmt::format("find out why it died at {}, then start it there: virsh start {}", toName(),
                      op_.vm.text()));
-  std::ignore = co_await handOver(MoveOutcome::failed);
+  co_await handOverFailed();
   co_await finish(OperationState::needs_person, std::move(words));
   co_return false;
 }
@@ -114,7 +110,7 @@ asio::awaitable<void> Migration::failedWatch(std::string words) {
     co_await mustEnter(OperationState::returning, words);
     co_return;
   }
-  std::ignore = co_await handOver(MoveOutcome::failed);
+  co_await handOverFailed();
   adviseOnDisks();
   advise(fmt::format("look after {} at {}, or bring it back from there: virtseer migrate {} {}",
                      vmName(), toName(), op_.vm.text(), fromName()));
@@ -136,6 +132,13 @@ asio::awaitable<Result<void>> Migration::handOver(MoveOutcome outcome) {
   co_return co_await there->commit(op_.id, std::move(order));
 }
 
+/// Once; the move is remembered here where it cannot be there, so that the VM is left alone for a
+/// while wherever it goes next.
+asio::awaitable<void> Migration::handOverFailed() {
+  if (!co_await handOver(MoveOutcome::failed))
+    shared_.context.moved(op_.vm, pastMove(MoveOutcome::failed));
+}
+
 asio::awaitable<void> Migration::commit() {
   bool taken_over = false;
   while (!taken_over) {
@@ -148,6 +151,7 @@ asio::awaitable<void> Migration::commit() {
       advise(fmt::format("{} did not take it over: {}", toName(), printable(done.error().message)));
       if (op_.record.autostart)
         advise(fmt::format("let it start with {}: virsh autostart {}", toName(), op_.vm.text()));
+      shared_.context.moved(op_.vm, pastMove(MoveOutcome::done));
       break;
     }
     co_await pause(kSlowPoll);
@@ -235,7 +239,7 @@ asio::awaitable<bool> Migration::followReturn(const Sides& sides) {
   const bool away_alone =
       away.job == Presence::Job::none && (here.state == State::absent || here.state == State::off);
   if (!over || !away_alone) co_return false;
-  std::ignore = co_await handOver(MoveOutcome::failed);
+  co_await handOverFailed();
   adviseOnDisks();
   advise(fmt::format("look after {} at {}, where it is {}", vmName(), toName(), name(away.state)));
   co_await finish(OperationState::needs_person,

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
 #include "act/migration.h"
 #include "base/text.h"
 
@@ -22,6 +25,18 @@ constexpr int kRoundsOfPatience = 10;
 /// Nothing of it is awaited by the migration: libvirt's call may hang for as long as a link is cut.
 asio::awaitable<void> Migration::calling(std::shared_ptr<Migration> self,
                                          std::shared_ptr<Call> call) {
+  try {
+    co_await libvirtsCall(self, call);
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == asio::error::operation_aborted) throw;
+    call->end = fail(Code::failed, error.what());
+  } catch (const std::exception& error) {
+    call->end = fail(Code::failed, error.what());
+  }
+}
+
+asio::awaitable<void> Migration::libvirtsCall(std::shared_ptr<Migration> self,
+                                              std::shared_ptr<Call> call) {
   const auto& rules = self->shared_.rules;
   const auto there = self->peer();
   if (!there) {
@@ -60,7 +75,10 @@ asio::awaitable<bool> Migration::follow() {
   if (progress) {
     op_.progress = *progress;
     op_.updated = shared_.clock.wall();
-  } else if (!call_) {
+  } else if (silence(progress.error())) {
+    // That libvirt is silent does not say that the move does not come nearer to its end.
+    alive_at_ = nearer_at_ = shared_.clock.mono();
+  } else if (!call_ && progress.error().code == Code::not_found) {
     co_return false;
   }
   if (abort_reason_.empty() && op_.abort_requested) abort_reason_ = "a person asked for its end";
@@ -73,13 +91,27 @@ asio::awaitable<bool> Migration::follow() {
   co_return true;
 }
 
-/// Tells the job to end, and again while it does not.
+/// Tells the job to end, and again while it does not: nobody else will.
 asio::awaitable<void> Migration::abortJob() {
-  const bool again = abort_sent_ && since(alive_at_) < kAbortAgain;
-  if (again) co_return;
-  if (!abort_sent_) abort_sent_ = shared_.clock.mono();
-  alive_at_ = shared_.clock.mono();
+  if (abort_sent_last_ && since(*abort_sent_last_) < kAbortAgain) co_return;
+  abort_sent_last_ = shared_.clock.mono();
+  if (!abort_sent_) abort_sent_ = abort_sent_last_;
   std::ignore = co_await shared_.here.abortJob(op_.vm);
+}
+
+/// While where it is is being found out: true if libvirt turns out to be moving it still, and it is
+/// to be followed again.
+asio::awaitable<bool> Migration::followAgain(const Sides& sides) {
+  still_moving_ = sides.source && sides.source->job == Presence::Job::migration_out;
+  if (!still_moving_) co_return false;
+  if (abort_sent_) {
+    co_await abortJob();
+    co_return false;
+  }
+  if (since(sides.since) < kSettled) co_return false;
+  if (call_ && call_->end) call_.reset();  // it ended without the move
+  co_await mustEnter(OperationState::migrating, "libvirt still moves it");
+  co_return true;
 }
 
 bool Migration::stalled(const MigrationProgress& progress) {

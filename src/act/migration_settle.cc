@@ -10,11 +10,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr int kUndefineTries = 20;
-constexpr Millis kAbortAgain{5'000};
-
-bool silence(const Error& error) {
-  return error.code == Code::unreachable || error.code == Code::timeout;
-}
 
 /// Takes for granted that nothing moves any more.
 bool endsTheMove(Verdict verdict) {
@@ -47,12 +42,13 @@ asio::awaitable<void> Migration::ask(Sides& sides) {
   sides.destination = std::move(destination);
 }
 
-Judgement Migration::judgeSides(const Sides& sides) const {
+Judgement Migration::judgeSides(const Sides& sides, bool restarted) const {
   BothSides both;
   both.source = sides.source;
   both.destination = presenceOf(sides.destination);
   both.asked_to_move = op_.record.asked_to_move;
-  both.restarted = op_.record.restarted;
+  both.known_there = op_.record.known_there;
+  both.restarted = restarted;
   both.unchanged = since(sides.since);
   return judge(both);
 }
@@ -63,7 +59,7 @@ asio::awaitable<void> Migration::settle() {
     // A call that was given up may still say how it ended.
     if (call_ && call_->end && !op_.duration && !move_error_) noteEnd(*call_->end);
     co_await ask(sides);
-    auto judgement = judgeSides(sides);
+    auto judgement = judgeSides(sides, op_.record.restarted);
     // While libvirt's call is out, it may still begin to move the VM.
     if (call_ && !call_->end && endsTheMove(judgement.verdict))
       judgement = {Verdict::wait, judgement.words + "; libvirt's call has not ended"};
@@ -84,10 +80,10 @@ asio::awaitable<void> Migration::stand(OperationState state, std::string words) 
 }
 
 /// True if the operation goes on in another state.
-asio::awaitable<bool> Migration::obey(Verdict verdict, std::string words, const Sides& sides) {
+asio::awaitable<bool> Migration::obey(Verdict verdict, std::string words, Sides& sides) {
   if (verdict == Verdict::uncertain) {
     co_await stand(OperationState::uncertain, std::move(words));
-    co_return false;
+    co_return co_await followAgain(sides);
   }
   co_await stand(OperationState::settling, words);
   switch (verdict) {
@@ -96,11 +92,11 @@ asio::awaitable<bool> Migration::obey(Verdict verdict, std::string words, const 
     case Verdict::moved:
       co_return co_await moved(std::move(words), sides);
     case Verdict::resume_source:
-      co_return co_await resumeSource(std::move(words));
+      co_return co_await resumeSource(std::move(words), sides);
     case Verdict::restart_source:
-      co_return co_await restartSource(std::move(words));
+      co_return co_await restartSource(std::move(words), sides);
     case Verdict::drop_source:
-      co_return co_await dropSource(std::move(words));
+      co_return co_await dropSource(std::move(words), sides);
     case Verdict::revive_destination:
       co_return co_await reviveThere(std::move(words));
     case Verdict::lost:
@@ -110,18 +106,7 @@ asio::awaitable<bool> Migration::obey(Verdict verdict, std::string words, const 
     case Verdict::uncertain:
       break;
   }
-  if (sides.source->job != Presence::Job::migration_out) co_return false;
-  if (!abort_sent_ && !std::exchange(followed_again_, true)) {
-    if (call_ && call_->end) call_.reset();  // it ended without the move
-    co_await mustEnter(OperationState::migrating, "libvirt still moves it");
-    co_return true;
-  }
-  // It was told to end and did not, as behind a cut link; nobody else will tell it again.
-  if (abort_sent_ && since(alive_at_) >= kAbortAgain) {
-    alive_at_ = shared_.clock.mono();
-    std::ignore = co_await shared_.here.abortJob(op_.vm);
-  }
-  co_return false;
+  co_return co_await followAgain(sides);
 }
 
 asio::awaitable<bool> Migration::stayed(std::string words, const Sides& sides) {
@@ -149,7 +134,17 @@ asio::awaitable<bool> Migration::stayed(std::string words, const Sides& sides) {
   co_return true;
 }
 
-asio::awaitable<bool> Migration::resumeSource(std::string words) {
+/// To be asked once an act that cannot be taken back is written down, which may have taken any
+/// time: true if both sides, asked anew, still call for it.
+asio::awaitable<bool> Migration::stillSo(Verdict verdict, Sides& sides) {
+  co_await ask(sides);
+  const bool restarted = verdict != Verdict::restart_source && op_.record.restarted;
+  co_return judgeSides(sides, restarted).verdict == verdict;
+}
+
+asio::awaitable<bool> Migration::resumeSource(std::string words, Sides& sides) {
+  co_await mustEnter(OperationState::settling, words + ": it is resumed here");
+  if (!co_await stillSo(Verdict::resume_source, sides)) co_return false;
   const auto done = co_await shared_.here.resume(op_.vm);
   if (!done)
     op_.message =
@@ -157,16 +152,21 @@ asio::awaitable<bool> Migration::resumeSource(std::string words) {
   co_return false;
 }
 
-asio::awaitable<bool> Migration::restartSource(std::string words) {
+asio::awaitable<bool> Migration::restartSource(std::string words, Sides& sides) {
   op_.record.restarted = true;
   co_await mustEnter(OperationState::settling, words + ": it is started again");
+  if (!co_await stillSo(Verdict::restart_source, sides)) {
+    op_.record.restarted = false;
+    co_return false;
+  }
   const auto done = co_await shared_.here.start(op_.vm, "");
   if (!done) move_error_ = done.error();
   co_return false;
 }
 
-asio::awaitable<bool> Migration::dropSource(std::string words) {
+asio::awaitable<bool> Migration::dropSource(std::string words, Sides& sides) {
   co_await mustEnter(OperationState::settling, words + ": it is ended here");
+  if (!co_await stillSo(Verdict::drop_source, sides)) co_return false;
   auto done = co_await shared_.here.destroy(op_.vm);
   if (done) done = co_await shared_.here.undefine(op_.vm);
   if (!done)
@@ -201,6 +201,7 @@ asio::awaitable<bool> Migration::moved(std::string words, const Sides& sides) {
   }
   if (!op_.duration && op_.progress.elapsed.count() > 0) op_.duration = op_.progress.elapsed;
   if (op_.abort_requested) words += "; it had switched over before it could be aborted";
+  op_.record.moved = true;
   co_await setDisksAside();
   co_await mustEnter(OperationState::verifying, std::move(words));
   co_return true;
@@ -232,7 +233,12 @@ asio::awaitable<void> Migration::setDisksAside() {
 asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
   const bool nowhere = sides.source->state == Presence::State::absent && sides.destination &&
                        sides.destination->presence.state == Presence::State::absent;
-  if (nowhere && !op_.record.definition.empty()) {
+  // What has moved once, and is gone from there by now, went on elsewhere: a definition here would
+  // be a second one, over disks that another host may be using.
+  if (nowhere && op_.record.moved)
+    advise(
+        fmt::format("it had moved to {}: find out where it was moved on to from there", toName()));
+  if (nowhere && !op_.record.moved && !op_.record.definition.empty()) {
     const auto defined = co_await shared_.here.define(op_.record.definition);
     if (!defined && silence(defined.error())) co_return false;
     if (defined)

@@ -16,6 +16,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::string_view kArriving =
+    "it has just come from another host, and that move is still being verified";
+
 std::string freshId() {
   std::random_device random;
   return fmt::format("m-{:08x}{:04x}", random(), random() & 0xffff);
@@ -26,16 +29,11 @@ bool moving(const Operation& operation) {
   return operation.state <= OperationState::settling;
 }
 
-/// Refusals that need no question to anybody.
-Result<void> allowed(const MigrationOrder& order, const Policy& policy) {
-  if (order.origin == OperationOrigin::returning) {
-    if (!policy.return_trip) return fail(Code::refused, "its policy forbids the way back");
-    return {};
-  }
-  if (!policy.migrate) return fail(Code::refused, "its policy forbids live migration");
-  if (order.origin == OperationOrigin::plan && (policy.excluded || policy.mode != Mode::automatic))
-    return fail(Code::refused, "its policy does not let virtseer move it by itself");
-  return {};
+/// Without what tells secrets, and is large.
+Operation told(const Operation& operation) {
+  auto out = operation;
+  out.record.definition.clear();
+  return out;
 }
 
 }  // namespace
@@ -100,6 +98,12 @@ struct Operations::Impl {
     return out;
   }
 
+  /// It came here by a move that has not ended; only the way back may take it from here.
+  bool arriving(const MigrationOrder& order) const {
+    return order.origin != OperationOrigin::returning && shared.context.arriving &&
+           shared.context.arriving(order.vm);
+  }
+
   void start(const std::shared_ptr<Migration>& migration) {
     shared.tasks.spawn("migration " + migration->operation().id, Migration::run(migration));
   }
@@ -143,6 +147,7 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   out.copy_storage = departure.copy_storage;
   out.checks = std::move(departure.checks);
   if (busy(order.vm)) out.checks.push_back({"operation", false, "another operation moves it"});
+  if (impl_->arriving(order)) out.checks.push_back({"arrival", false, std::string(kArriving)});
   if (facts->definition.live.empty() || out.to == facts->self) co_return out;
   auto operation = impl_->plan(order, *vm, **peer);
   operation.copy_storage = out.copy_storage;
@@ -167,8 +172,10 @@ asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {
     co_return fail(Code::invalid, printable((*peer)->name()) + " is this host");
   if (busy(order.vm))
     co_return fail(Code::refused, "another operation moves " + printable(vm->name));
-  if (auto granted = allowed(order, shared.context.policy(order.vm)); !granted)
-    co_return fail(granted.error());
+  if (impl_->arriving(order))
+    co_return fail(Code::refused, fmt::format("{}: {}", printable(vm->name), kArriving));
+  if (auto may = granted(order.origin, shared.context.policy(order.vm), shared.stopped()); !may)
+    co_return fail(may.error());
   const auto under_way = std::ranges::count_if(
       impl_->migrations, [](const auto& entry) { return moving(entry.second->operation()); });
   if (static_cast<std::size_t>(under_way) + impl_->beginning.size() >= shared.rules.at_once)
@@ -199,16 +206,18 @@ asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {
   co_return operation;
 }
 
-Result<Operation> Operations::abort(const std::string& id) {
+asio::awaitable<Result<Operation>> Operations::abort(std::string id) {
   const auto found = impl_->migrations.find(id);
   if (found == impl_->migrations.end())
-    return fail(Code::not_found, "no operation " + printable(id));
-  return found->second->abort();
+    co_return fail(Code::not_found, "no operation " + printable(id));
+  auto asked = co_await Migration::abort(found->second);
+  if (!asked) co_return fail(asked.error());
+  co_return told(*asked);
 }
 
 std::vector<Operation> Operations::all() const {
   std::vector<Operation> out;
-  for (const auto& [id, migration] : impl_->migrations) out.push_back(migration->operation());
+  for (const auto& [id, migration] : impl_->migrations) out.push_back(told(migration->operation()));
   std::ranges::sort(out, std::greater{}, [](const Operation& operation) {
     return std::pair(operation.created, operation.id);
   });
@@ -218,7 +227,7 @@ std::vector<Operation> Operations::all() const {
 std::optional<Operation> Operations::find(const std::string& id) const {
   const auto found = impl_->migrations.find(id);
   if (found == impl_->migrations.end()) return std::nullopt;
-  return found->second->operation();
+  return told(found->second->operation());
 }
 
 bool Operations::busy(const Uuid& vm) const {

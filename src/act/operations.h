@@ -61,11 +61,16 @@ struct MigrationPreview {
 struct MigrationContext {
   std::function<Host()> self;
   std::function<Result<Vm>(const Uuid&)> vm;                ///< from the inventory
-  std::function<Policy(const Uuid&)> policy;                ///< as resolved
+  std::function<Policy(const Uuid&)> policy;                ///< as resolved by now
   std::function<Wellbeing(const Uuid&)> wellbeing;          ///< of a VM here
   std::function<std::vector<PastMove>(const Uuid&)> moves;  ///< of a VM here
   std::function<void(const Uuid&, PastMove)> moved;         ///< keeps one more
   std::function<void(Event)> report;
+  /// True while the arrival of a VM here has not ended: only the way back may move it on. Not set:
+  /// none arrives.
+  std::function<bool(const Uuid&)> arriving = nullptr;
+  /// True while the global stop holds. Not set: it never does.
+  std::function<bool()> stopped = nullptr;
   Pause pause = timerPause;  ///< how its coroutines wait
 };
 
@@ -89,11 +94,12 @@ class Operations {
   /// pre-flight finds later ends the operation as refused.
   boost::asio::awaitable<Result<Operation>> migrate(MigrationOrder order);
 
-  /// Asks a running one to end; what has switched over already is not taken back. not_found, or
-  /// refused if it is too late.
-  Result<Operation> abort(const std::string& id);
+  /// Asks a running one to end; what has switched over already is not taken back. Returns once the
+  /// wish is written down, so that a restart honours it. not_found, refused if it is too late;
+  /// unreachable if it cannot be written down: it is ended all the same.
+  boost::asio::awaitable<Result<Operation>> abort(std::string id);
 
-  /// Newest first. With arrivals: see Arrivals.
+  /// Newest first, without definitions, which hold secrets. With arrivals: see Arrivals.
   std::vector<Operation> all() const;
   std::optional<Operation> find(const std::string& id) const;
   bool busy(const Uuid& vm) const;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "decide/policy.h"
 
 namespace virtseer::act {
 namespace {
@@ -164,6 +165,34 @@ std::vector<std::string> writableFiles(std::string_view live_xml) {
   return out;
 }
 
+Policy lowered(const Policy& policy, const std::optional<PolicyMetadata>& metadata) {
+  PolicyConfiguration given;
+  given.defaults = {.mode = policy.mode,
+                    .excluded = policy.excluded,
+                    .priority = policy.priority,
+                    .migrate = policy.migrate,
+                    .copy_storage = policy.copy_storage,
+                    .return_trip = policy.return_trip,
+                    .unlocked_disks = policy.unlocked_disks};
+  PlacedVm vm;
+  vm.metadata = metadata;
+  return decide::resolvedPolicy(given, vm);
+}
+
+Result<void> granted(OperationOrigin origin, const Policy& policy, bool stopped) {
+  if (origin == OperationOrigin::returning) {
+    if (!policy.return_trip) return fail(Code::refused, "its policy forbids the way back");
+    return {};
+  }
+  if (!policy.migrate) return fail(Code::refused, "its policy forbids live migration");
+  if (origin != OperationOrigin::plan) return {};
+  if (stopped)
+    return fail(Code::refused, "the global stop holds: virtseer moves nothing by itself");
+  if (policy.excluded || policy.mode != Mode::automatic)
+    return fail(Code::refused, "its policy does not let virtseer move it by itself");
+  return {};
+}
+
 Departure preflight(const DepartureFacts& facts) {
   Departure out;
   const auto kinds = disks(facts);
@@ -176,10 +205,6 @@ Departure preflight(const DepartureFacts& facts) {
   if (auto check = managed(facts)) out.checks.push_back(std::move(*check));
   out.checks.push_back(storage(facts, kinds, out.copy_storage));
   return out;
-}
-
-bool allHeld(const std::vector<Check>& checks) {
-  return std::ranges::all_of(checks, &Check::held);
 }
 
 std::string faults(const std::vector<Check>& checks) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "act/answers.h"
 #include "model/host_state.h"
 #include "model/operation.h"
 #include "model/policy.h"
@@ -35,6 +36,14 @@ struct Departure {
   std::vector<std::string> copied_disks;
 };
 
+/// `policy`, lowered by what the domain's metadata says by now: it may be newer than what policy
+/// was resolved by, and can only take away.
+Policy lowered(const Policy& policy, const std::optional<PolicyMetadata>& metadata);
+
+/// Whether policy lets such an operation go on. A plan's is kept back by the global stop too; the
+/// way back is not, since it ends what was begun before the stop and is part of its safety.
+Result<void> granted(OperationOrigin origin, const Policy& policy, bool stopped);
+
 /// Pure.
 Departure preflight(const DepartureFacts& facts);
 
@@ -42,7 +51,6 @@ Departure preflight(const DepartureFacts& facts);
 /// shareable or read-only disk, no block device.
 std::vector<std::string> writableFiles(std::string_view live_xml);
 
-bool allHeld(const std::vector<Check>& checks);
 /// What does not hold, in one line.
 std::string faults(const std::vector<Check>& checks);
 

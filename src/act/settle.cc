@@ -65,7 +65,8 @@ Judgement sourceRuns(const Presence& here, const Presence& there, Millis unchang
   return {Verdict::stayed, "it runs at the source, and not at the destination"};
 }
 
-Judgement sourcePaused(const Presence& here, const Presence& there, Millis unchanged) {
+Judgement sourcePaused(const Presence& here, const Presence& there, Millis unchanged,
+                       bool known_there) {
   if (here.job == Job::migration_out) return wait("it is switching over");
   switch (there.state) {
     case State::running:
@@ -82,14 +83,14 @@ Judgement sourcePaused(const Presence& here, const Presence& there, Millis uncha
                                          "destination; only one of them is good",
                                          told(here), told(there))};
     case State::off:
-      if (there.crashed) {
+      if (there.crashed && !known_there) {
         if (unchanged < kOutOfDate) return wait("it seems to have died at the destination");
         return {Verdict::drop_source,
                 "it moved and died there; the paused copy at the source is out of date"};
       }
       // A definition is made there at switch-over only: the copy there may have run, and changed
-      // its disks.
-      if (there.defined) {
+      // its disks. Where it was defined before, neither that nor how it ended proves anything.
+      if (there.defined || there.crashed) {
         if (unchanged < kOutOfDate) return wait("it seems to be off at the destination");
         return {Verdict::lost,
                 "it is paused at the source and off at the destination, where it may have run"};
@@ -105,7 +106,8 @@ Judgement sourcePaused(const Presence& here, const Presence& there, Millis uncha
 }
 
 /// There is no copy at the source that could run.
-Judgement sourceGone(const Presence& here, const Presence& there, Millis unchanged) {
+Judgement sourceGone(const Presence& here, const Presence& there, Millis unchanged,
+                     bool known_there) {
   if (there.state == State::running)
     return {Verdict::moved, "it runs at the destination, and is off at the source"};
   if (there.state == State::paused && there.suspended)
@@ -118,6 +120,13 @@ Judgement sourceGone(const Presence& here, const Presence& there, Millis unchang
   }
   if (unchanged < kSettled) return wait("it runs at neither host");
   if (there.state == State::off) {
+    const bool switched = here.state == State::absent || because(here, "migrated");
+    if (known_there && (there.crashed || !switched))
+      return {
+          Verdict::lost,
+          fmt::format("it is {} at the source, and off at the destination, which knew it before "
+                      "the move: whether it ran there cannot be told",
+                      told(here))};
     if (there.crashed) return {Verdict::revive_destination, "it moved and died there"};
     if (here.crashed)
       return {Verdict::lost, "it died at the source and is off at the destination: " + told(there)};
@@ -126,15 +135,16 @@ Judgement sourceGone(const Presence& here, const Presence& there, Millis unchang
   return {Verdict::lost, "it is " + told(here) + " at the source and unknown at the destination"};
 }
 
-Judgement sourceOff(const Presence& here, const Presence& there, Millis unchanged, bool restarted) {
+Judgement sourceOff(const Presence& here, const Presence& there, const BothSides& sides) {
+  const auto unchanged = sides.unchanged;
   if (there.state != State::absent || unchanged < kSettled || here.state == State::absent)
-    return sourceGone(here, there, unchanged);
-  if (here.crashed && !restarted)
+    return sourceGone(here, there, unchanged, sides.known_there);
+  if (here.crashed && !sides.restarted)
     return {Verdict::restart_source,
             "its emulator died at the source, and it is gone from the destination"};
   if (here.crashed)
     return {Verdict::lost, "its emulator died at the source again after it was started once more"};
-  if (because(here, "migrated")) return sourceGone(here, there, unchanged);
+  if (because(here, "migrated")) return sourceGone(here, there, unchanged, sides.known_there);
   return {Verdict::stayed, "it stayed, and was shut down at the source: " + told(here)};
 }
 
@@ -154,14 +164,14 @@ Judgement judge(const BothSides& sides) {
     case State::running:
       return sourceRuns(here, there, sides.unchanged);
     case State::paused:
-      return sourcePaused(here, there, sides.unchanged);
+      return sourcePaused(here, there, sides.unchanged, sides.known_there);
     case State::incoming:
       return wait("it is coming to the source");
     case State::absent:
     case State::off:
       break;
   }
-  return sourceOff(here, there, sides.unchanged, sides.restarted);
+  return sourceOff(here, there, sides);
 }
 
 }  // namespace virtseer::act

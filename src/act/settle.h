@@ -13,8 +13,10 @@ struct BothSides {
   std::optional<Presence> source;
   std::optional<Presence> destination;
   bool asked_to_move = true;  ///< libvirt was told to migrate: a copy may be at the destination
-  bool restarted = false;     ///< the source's copy was already started once more
-  Millis unchanged{0};        ///< for how long both have said the same
+  /// The destination knew the VM, as off, before the move: that it is off there proves nothing.
+  bool known_there = false;
+  bool restarted = false;  ///< the source's copy was already started once more
+  Millis unchanged{0};     ///< for how long both have said the same
 
   bool operator==(const BothSides&) const = default;
 };

@@ -101,6 +101,8 @@ act::MigrationContext DaemonDecisions::migrationContext() {
             store_.touched();
           },
       .report = parts_.report,
+      .arriving = [this](const Uuid& vm) { return arrivals_->expects(vm); },
+      .stopped = [this] { return policies().stop; },
   };
 }
 
@@ -371,7 +373,7 @@ asio::awaitable<Result<Operation>> DaemonDecisions::abort(std::string id) {
                    fmt::format("{} is carried out by the source: abort it there, "
                                "on {}",
                                printable(id), printable(arrivals_->find(id)->from_name)));
-  co_return operations_->abort(id);
+  co_return co_await operations_->abort(std::move(id));
 }
 
 asio::awaitable<Result<void>> DaemonDecisions::setMaintenance(std::string host, bool on) {

@@ -84,13 +84,14 @@ struct Wellbeing {
 
 /// What undoing, repeating and telling need of the source; kept with the operation.
 struct MigrationRecord {
-  std::string definition;          ///< the inactive XML; empty: the VM is transient
-  std::string running_definition;  ///< the live XML
+  std::string definition;  ///< the inactive XML; empty: the VM is transient
   bool autostart = false;
-  bool managed_save = false;              ///< there was one; it was removed
-  bool cleared = false;                   ///< autostart and managed save may have been cleared
-  bool restarted = false;                 ///< the source's copy died and was started once more
-  bool asked_to_move = false;             ///< libvirt was told to migrate
+  bool managed_save = false;   ///< there was one; it was removed
+  bool cleared = false;        ///< autostart and managed save may have been cleared
+  bool restarted = false;      ///< the source's copy died and was started once more
+  bool asked_to_move = false;  ///< libvirt was told to migrate
+  bool known_there = false;    ///< the destination had a definition of it before the move
+  bool moved = false;          ///< it was found to have moved to the destination
   std::vector<std::string> copied_disks;  ///< paths that the move copied; arrival: makes here
   std::vector<std::string> set_aside;     ///< what they were renamed to
   std::string source_peer;                ///< arrival: the source's name among our peers

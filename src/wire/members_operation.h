@@ -12,6 +12,14 @@ namespace virtseer::wire {
 template <class T, class Of>
 concept Is = std::same_as<std::remove_const_t<T>, Of>;
 
+/// A member that what was written earlier does not have.
+template <class Io>
+void sinceLater(Io& io, const char* key, auto& value) {
+  if constexpr (Io::kReads)
+    if (!io.has(key)) return;
+  io(key, value);
+}
+
 template <class Io>
 void members(Io& io, Is<OperationStep> auto& step) {
   io("state", step.state);
@@ -46,12 +54,13 @@ void members(Io& io, Is<Wellbeing> auto& wellbeing) {
 template <class Io>
 void members(Io& io, Is<MigrationRecord> auto& record) {
   io.exact("definition", record.definition);
-  io.exact("running_definition", record.running_definition);
   io("autostart", record.autostart);
   io("managed_save", record.managed_save);
   io("cleared", record.cleared);
   io("restarted", record.restarted);
   io("asked_to_move", record.asked_to_move);
+  sinceLater(io, "known_there", record.known_there);
+  sinceLater(io, "moved", record.moved);
   io.exact("copied_disks", record.copied_disks);
   io.exact("set_aside", record.set_aside);
   io.orNull("source_peer", record.source_peer);

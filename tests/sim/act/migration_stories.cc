@@ -59,13 +59,13 @@ TEST_CASE("an abort during the move leaves the VM as it was") {
   const auto id = world.begin().id;
   REQUIRE(world.reaches(State::migrating));
   world.time.run(Millis(2'000));
-  REQUIRE(world.a.operations->abort(id));
+  REQUIRE(world.a.abort(id));
   REQUIRE(world.ends());
   CHECK(world.operation().state == State::aborted);
   world.checkRunsAtAOnly();
   CHECK(world.a.libvirt.vm(kVm).definition.autostart);
   CHECK(world.b.released.contains(id));
-  CHECK_FALSE(world.a.operations->abort(id));
+  CHECK_FALSE(world.a.abort(id));
   CHECK(world.a.moves.empty());
 }
 
@@ -74,7 +74,7 @@ TEST_CASE("an abort before anything moved asks libvirt for nothing") {
   world.a.libvirt.hold(FakeActions::Call::set_autostart);
   const auto id = world.begin().id;
   REQUIRE(world.reaches(State::preparing));
-  REQUIRE(world.a.operations->abort(id));
+  REQUIRE(world.a.abort(id));
   world.a.libvirt.release(FakeActions::Call::set_autostart);
   REQUIRE(world.ends());
   CHECK(world.operation().state == State::aborted);
@@ -88,7 +88,7 @@ TEST_CASE("an abort that comes too late is refused, and the move goes on") {
   world.movesTake(Millis(1'000));
   const auto id = world.begin().id;
   REQUIRE(world.reaches(State::verifying));
-  const auto refused = world.a.operations->abort(id);
+  const auto refused = world.a.abort(id);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::refused);
   REQUIRE(world.ends());

@@ -64,6 +64,8 @@ void Side::start() {
   context.moves = [this](const Uuid&) { return moves; };
   context.moved = [this](const Uuid&, PastMove move) { moves.push_back(std::move(move)); };
   context.report = [this](Event event) { events.push_back(std::move(event)); };
+  context.arriving = [this](const Uuid&) { return arriving; };
+  context.stopped = [this] { return stopped; };
   context.pause = [this](Millis span) { return time_.pause(span); };
   operations =
       std::make_unique<act::Operations>(time_.loop().get_executor(), time_.clock(), libvirt, peers,
@@ -212,6 +214,10 @@ void Side::answerByArrivals(Side& other) {
 
 Result<Operation> Side::migrate(act::MigrationOrder order) {
   return now(time_, operations->migrate(std::move(order)));
+}
+
+Result<Operation> Side::abort(std::string id) {
+  return now(time_, operations->abort(std::move(id)));
 }
 
 Operation Side::only() const {

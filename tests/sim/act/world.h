@@ -52,6 +52,7 @@ class Side {
   std::shared_ptr<test::FakePeer> peer;  ///< the other one, as this daemon sees it
 
   Result<Operation> migrate(act::MigrationOrder order);
+  Result<Operation> abort(std::string id);
   /// The only operation that there is.
   Operation only() const;
 
@@ -63,6 +64,8 @@ class Side {
   std::unique_ptr<act::Operations> operations;
   std::unique_ptr<act::Arrivals> arrivals;  ///< only with both halves
   Policy policy;
+  bool stopped = false;   ///< the global stop holds
+  bool arriving = false;  ///< the arrival of each of its VMs has not ended
   act::MigrationRules rules;
   Wellbeing wellbeing;  ///< of each of its VMs
   std::vector<Event> events;

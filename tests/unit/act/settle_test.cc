@@ -205,5 +205,26 @@ TEST_CASE("no verdict ever touches the source's copy while the destination's may
       }
 }
 
+TEST_CASE("where the destination knew the VM before, that it is off there proves nothing") {
+  const Presence there{.state = State::off, .defined = true, .crashed = true, .reason = ""};
+  const Presence shut{.state = State::off, .defined = true, .reason = "off: shutdown"};
+  const auto verdict = [](Presence here, Presence away) {
+    BothSides sides;
+    sides.source = std::move(here);
+    sides.destination = std::move(away);
+    sides.known_there = true;
+    sides.unchanged = kGivenUp;
+    return judge(sides).verdict;
+  };
+  CHECK(verdict({.state = State::paused, .defined = true, .reason = ""}, there) == V::lost);
+  CHECK(verdict({.state = State::off, .defined = true, .crashed = true, .reason = ""}, there) ==
+        V::lost);
+  CHECK(verdict({}, there) == V::lost);
+  CHECK(verdict(shut, shut) == V::lost);
+  CHECK(verdict({.state = State::running, .defined = true, .reason = ""}, there) == V::stayed);
+  CHECK(verdict({.state = State::off, .reason = "off: migrated"}, shut) == V::moved);
+  CHECK(verdict({}, shut) == V::moved);
+}
+
 }  // namespace
 }  // namespace virtseer::act

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "base/result.h"
+#include "model/operation.h"
+
+namespace virtseer::act {
+
+/// Nobody answered: nothing follows from it.
+inline bool silence(const Error& error) {
+  return error.code == Code::unreachable || error.code == Code::timeout;
+}
+
+inline bool allHeld(const std::vector<Check>& checks) {
+  return std::ranges::all_of(checks, &Check::held);
+}
+
+}  // namespace virtseer::act
