@@ -49,7 +49,8 @@ asio::awaitable<Result<DepartureFacts>> gatherFacts(Departures& shared, Uuid vm,
   co_return facts;
 }
 
-ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml) {
+ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml,
+                          std::vector<DiskCopy> copied) {
   ReserveOrder order;
   order.operation = operation.id;
   order.return_of = operation.return_of;
@@ -61,6 +62,7 @@ ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::str
   order.memory_bytes = operation.memory_bytes;
   order.copy_storage = operation.copy_storage;
   order.live_xml = std::move(live_xml);
+  order.copied = std::move(copied);
   return order;
 }
 
@@ -102,6 +104,7 @@ asio::awaitable<Migration::MaybeOff> Migration::check() {
   op_.to = *facts->to;
   op_.copy_storage = departure.copy_storage;
   op_.record.copied_disks = std::move(departure.copied_disks);
+  copied_ = std::move(departure.disks);
   live_xml_ = facts->definition.live;
   metadata_ = facts->placed->metadata;
   op_.memory_bytes = facts->placed->memory_bytes;
@@ -118,7 +121,7 @@ asio::awaitable<Migration::MaybeOff> Migration::reserve() {
   const auto there = peer();
   if (!there) co_return CallOff{OperationState::refused, toName() + " is not the host that it was"};
   const auto answer = co_await there->reserve(
-      reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {})));
+      reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {}), copied_));
   if (!answer) co_return CallOff{OperationState::refused, answer.error().in(toName()).message};
   if (!allHeld(answer->checks))
     co_return CallOff{OperationState::refused, toName() + ": " + faults(answer->checks)};

@@ -34,7 +34,8 @@ boost::asio::awaitable<Result<DepartureFacts>> gatherFacts(Departures& shared, U
                                                            std::optional<bool> copy_storage);
 
 /// What a destination is asked for.
-ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml);
+ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml,
+                          std::vector<DiskCopy> copied);
 
 /// One migration: goes from the state that its operation is in to an ended one. Each state is
 /// written down before it is acted upon. Loop thread; owned by the coroutines that run it.
@@ -170,6 +171,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   bool taken_up_;
   bool writing_ = false;
   std::string live_xml_;  ///< for the destination's pre-flight; not kept, since it holds secrets
+  std::vector<DiskCopy> copied_;            ///< the disks that pre-flight found to be copied
   std::optional<PolicyMetadata> metadata_;  ///< the domain's, as pre-flight found it
   bool called_;  ///< libvirt was told to move it, by this life of the daemon or an earlier one
   std::shared_ptr<Call> call_;

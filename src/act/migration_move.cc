@@ -48,6 +48,7 @@ asio::awaitable<void> Migration::libvirtsCall(std::shared_ptr<Migration> self,
   order.destination = there->migrationUri();
   order.persistent = !self->op_.record.definition.empty();
   order.copy_storage = self->op_.copy_storage;
+  order.copied = self->copied_;
   order.auto_converge = rules.auto_converge;
   order.bandwidth_bytes_per_s = rules.bandwidth_bytes_per_s;
   order.downtime_limit = rules.downtime_limit;

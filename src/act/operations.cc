@@ -152,7 +152,8 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   auto operation = impl_->plan(order, *vm, **peer);
   operation.copy_storage = out.copy_storage;
   if (facts->placed) operation.memory_bytes = facts->placed->memory_bytes;
-  auto question = reserveOrder(operation, shared.context.self(), facts->definition.live);
+  auto question = reserveOrder(operation, shared.context.self(), facts->definition.live,
+                               std::move(departure.disks));
   question.dry_run = true;
   auto answer = co_await (*peer)->reserve(std::move(question));
   if (!answer)

@@ -101,69 +101,7 @@ Check storage(const DepartureFacts& facts, const DiskKinds& kinds, bool copy) {
   return {"storage", true, "no disk is copied"};
 }
 
-/// The value of an attribute of the element that `element` begins with.
-std::string attribute(std::string_view element, std::string_view key) {
-  element = element.substr(0, element.find('>'));
-  for (const char quote : {'\'', '"'}) {
-    const auto begin = element.find(fmt::format(" {}={}", key, quote));
-    if (begin == std::string_view::npos) continue;
-    const auto value = element.substr(begin + key.size() + 3);
-    return std::string(value.substr(0, value.find(quote)));
-  }
-  return {};
-}
-
-std::string decoded(std::string text) {
-  constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&apos;", "'"}, {"&amp;", "&"}};
-  for (const auto& [entity, letter] : kEntities)
-    for (auto at = text.find(entity); at != std::string::npos;
-         at = text.find(entity, at + letter.size()))
-      text.replace(at, entity.size(), letter);
-  return text;
-}
-
-/// Cuts every element of this name out, with what is in it.
-std::string without(std::string_view text, std::string_view element) {
-  std::string out;
-  const auto open = fmt::format("<{}", element);
-  const auto close = fmt::format("</{}>", element);
-  for (;;) {
-    const auto begin = text.find(open);
-    out += text.substr(0, begin);
-    if (begin == std::string_view::npos) return out;
-    text.remove_prefix(begin);
-    const auto head = text.find('>');
-    const bool empty = head != std::string_view::npos && head > 0 && text[head - 1] == '/';
-    // Chains nest: the last end tag closes the first element.
-    const auto end = empty ? head : text.rfind(close);
-    if (end == std::string_view::npos) return out;
-    text.remove_prefix(end + (empty ? 1 : close.size()));
-  }
-}
-
-std::string writableFile(std::string_view disk) {
-  const auto device = attribute(disk, "device");
-  if (attribute(disk, "type") != "file" || (!device.empty() && device != "disk")) return {};
-  const auto own = without(without(disk, "backingStore"), "mirror");
-  if (own.contains("<readonly") || own.contains("<shareable")) return {};
-  const auto source = own.find("<source ");
-  return source == std::string::npos ? "" : decoded(attribute(own.substr(source), "file"));
-}
-
 }  // namespace
-
-std::vector<std::string> writableFiles(std::string_view live_xml) {
-  std::vector<std::string> out;
-  for (auto begin = live_xml.find("<disk "); begin != std::string_view::npos;
-       begin = live_xml.find("<disk ", begin + 1)) {
-    const auto end = live_xml.find("</disk>", begin);
-    if (end == std::string_view::npos) break;
-    auto file = writableFile(live_xml.substr(begin, end - begin));
-    if (file.starts_with('/')) out.push_back(std::move(file));
-  }
-  return out;
-}
 
 Policy lowered(const Policy& policy, const std::optional<PolicyMetadata>& metadata) {
   PolicyConfiguration given;
@@ -199,8 +137,9 @@ Departure preflight(const DepartureFacts& facts) {
   const bool wanted = facts.copy_storage.value_or(kinds.local > 0 && facts.policy.copy_storage);
   // A shared disk that is copied would be written from both sides.
   out.copy_storage = wanted && !(kinds.local == 0 && kinds.shared > 0);
-  if (out.copy_storage && kinds.local > 0 && kinds.shared == 0)
-    out.copied_disks = writableFiles(facts.definition.live);
+  if (out.copy_storage) out.disks = facts.definition.local_disks;
+  for (const auto& disk : out.disks)
+    if (!disk.path.empty()) out.copied_disks.push_back(disk.path);
   out.checks = {destination(facts), state(facts), policy(facts), jobs(facts), devices(facts)};
   if (auto check = managed(facts)) out.checks.push_back(std::move(*check));
   out.checks.push_back(storage(facts, kinds, out.copy_storage));

@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "act/answers.h"
@@ -31,9 +30,8 @@ struct DepartureFacts {
 struct Departure {
   std::vector<Check> checks;
   bool copy_storage = false;
-  /// Image files that the move copies, and that stay behind. Empty if a part of the VM's disks is
-  /// shared: then what is to be left alone cannot be told apart with certainty.
-  std::vector<std::string> copied_disks;
+  std::vector<DiskCopy> disks;            ///< that the move copies
+  std::vector<std::string> copied_disks;  ///< image files among them, which stay behind
 };
 
 /// `policy`, lowered by what the domain's metadata says by now: it may be newer than what policy
@@ -46,10 +44,6 @@ Result<void> granted(OperationOrigin origin, const Policy& policy, bool stopped)
 
 /// Pure.
 Departure preflight(const DepartureFacts& facts);
-
-/// Files behind the writable disks of a live XML: the topmost image of each chain, no CD, no
-/// shareable or read-only disk, no block device.
-std::vector<std::string> writableFiles(std::string_view live_xml);
 
 /// What does not hold, in one line.
 std::string faults(const std::vector<Check>& checks);

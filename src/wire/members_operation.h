@@ -139,6 +139,13 @@ void members(Io& io, Is<Reservation> auto& reservation) {
 }
 
 template <class Io>
+void members(Io& io, Is<DiskCopy> auto& disk) {
+  io("target", disk.target);
+  io.orNull("path", disk.path);
+  io("bytes", disk.bytes);
+}
+
+template <class Io>
 void members(Io& io, Is<ReserveOrder> auto& order) {
   io("operation", order.operation);
   io("dry_run", order.dry_run);
@@ -151,6 +158,7 @@ void members(Io& io, Is<ReserveOrder> auto& order) {
   io("memory_bytes", order.memory_bytes);
   io("copy_storage", order.copy_storage);
   io.exact("live_xml", order.live_xml);
+  sinceLater(io, "copied", order.copied);
 }
 
 template <class Io>

@@ -231,9 +231,7 @@ TEST_CASE("both halves: a copying move that was aborted can be tried again") {
   World world(true);
   auto& vm = world.a.libvirt.vm(kVm);
   vm.placed.disks = {{"dir", 1 << 20}};
-  vm.definition.live = "<domain><name>web</name><uuid>" + kVm.text() +
-                       "</uuid><disk type='file' device='disk'><source file='" + kDisk +
-                       "'/></disk></domain>";
+  vm.definition.local_disks = {{"vda", kDisk, 1 << 20}};
   world.a.libvirt.files() = {kDisk};
   world.b.libvirt.setCopies({kDisk});
   auto copying = order(kVm, "b");

@@ -211,9 +211,7 @@ TEST_CASE("copied disks are renamed at once and deleted after commit only") {
   World world;
   auto& vm = world.a.libvirt.vm(kVm);
   vm.placed.disks = {{"dir", 1 << 20}};
-  vm.definition.live =
-      "<domain><name>web</name><uuid>" + kVm.text() +
-      "</uuid><disk type='file' device='disk'><source file='/pool/web.qcow2'/></disk></domain>";
+  vm.definition.local_disks = {{"vda", "/pool/web.qcow2", 1 << 20}};
   world.a.libvirt.files() = {"/pool/web.qcow2"};
   world.movesTake(Millis(1'000));
   auto copying = order(kVm, "b");

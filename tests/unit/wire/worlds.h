@@ -106,8 +106,8 @@ class Worlds {
     out.abort_requested = flip(), out.suspended = flip(), out.confirmed = flip();
     out.before = maybe([&] { return wellbeing(); });
     out.after = maybe([&] { return wellbeing(); });
-    out.record = {text(), flip(), flip(),  flip(), flip(),
-                  flip(), flip(), flip(), texts(), texts(), text()};
+    out.record = {text(), flip(), flip(),  flip(),  flip(), flip(),
+                  flip(), flip(), texts(), texts(), text()};
     return out;
   }
 
@@ -116,8 +116,9 @@ class Worlds {
     return {uuid(), uuid(), time(), time(), static_cast<MoveOutcome>(below(4)), flip()};
   }
   ReserveOrder reserveOrder() {
-    return {text(), flip(),   text(),  uuid(), text(), uuid(),
-            text(), number(), count(), flip(), text()};
+    return {text(),  flip(), text(), uuid(),
+            text(),  uuid(), text(), number(),
+            count(), flip(), text(), some([&] { return DiskCopy{text(), text(), count()}; })};
   }
   ReserveAnswer reserveAnswer() {
     return {some([&] { return Check{text(), flip(), text()}; }),
