@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "daemon/decisions.h"
 
@@ -48,6 +50,10 @@ asio::awaitable<Result<Operation>> DaemonDecisions::sendBack(std::string id) {
   if (!arrival) co_return fail(Code::not_found, "no VM came here by operation " + printable(id));
   for (auto& begun : operations_->all())
     if (begun.return_of == id) co_return std::move(begun);
+  if (!arrivals_->mayReturn(id))
+    co_return fail(Code::refused, fmt::format("{} has ended here, or its source is not proven off: "
+                                              "move the VM by a migration of its own",
+                                              printable(id)));
   co_return co_await operations_->migrate({.vm = arrival->vm,
                                            .to = arrival->from.text(),
                                            .origin = OperationOrigin::returning,

@@ -222,8 +222,8 @@ Rhythm Track::rhythm(const Horizon& horizon, const TrackOwner& owner, std::int64
   Smoother state = seen.point.fitted;
   state.level = state.trend = 0;
   bool begun = false;
-  // The first errors are those of a recursion that still looks for its level.
-  std::size_t unsure = horizon.cells() / 6 + 1;
+  // The first errors are those of a guest that boots, and of a recursion that looks for its level.
+  std::size_t unsure = horizon.cells() / 2;
   for (float& cell : out.errors) {
     const float value = cell;
     cell = std::numeric_limits<float>::quiet_NaN();
