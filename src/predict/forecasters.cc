@@ -93,7 +93,7 @@ struct Forecasters::Run {
 Forecasters::Forecasters(std::size_t cells_per_horizon)
     : horizon_(std::max<std::size_t>(cells_per_horizon, 1)),
       brief_(std::max<std::size_t>(horizon_ / 6, 1)),
-      stride_(std::max<std::size_t>(horizon_ / 12, 1)) {
+      stride_(std::max<std::size_t>(horizon_ / 60, 1)) {
   const double origins_per_horizon = static_cast<double>(horizon_) / static_cast<double>(stride_);
   keep_long_ = std::exp(-1 / (6 * origins_per_horizon));
   keep_short_ = std::exp(-3 / origins_per_horizon);

@@ -60,6 +60,24 @@ TEST_CASE("a ramp that begins is noticed before its horizon has passed") {
   CHECK(out.peak > 2.0);  // now 1.6; in a horizon 2.8
 }
 
+TEST_CASE("on a ramp one more cell seldom changes the mind") {
+  std::size_t leaps = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    test::Random random(seed);
+    std::vector<float> ramp;
+    for (int i = 0; i < 75; ++i) ramp.push_back(static_cast<float>(0.6 + 0.02 * random.normal()));
+    double before = 0.6;
+    for (int i = 0; i < 80; ++i) {
+      ramp.push_back(static_cast<float>(0.6 + 0.0045 * i + 0.02 * random.normal()));
+      const double level = foresee(ramp).level;
+      leaps += std::abs(level - before) > 0.08 ? 1 : 0;
+      before = level;
+    }
+    CHECK(before > 1);  // now 0.96; the mean of the next horizon is 1.09
+  }
+  CHECK(leaps <= 12);
+}
+
 TEST_CASE("noise is not taken for a trend") {
   test::Random random(2);
   std::vector<float> noise;
