@@ -57,7 +57,7 @@ Operation claimOf(const ReserveOrder& order, const Host& self, Timestamp now) {
   claim.id = order.operation;
   claim.kind = OperationKind::arrival;
   claim.state = OperationState::reserved;
-  claim.origin = order.return_of.empty() ? OperationOrigin::person : OperationOrigin::returning;
+  claim.origin = order.origin;
   claim.return_of = order.return_of;
   claim.vm = order.vm;
   claim.vm_name = order.vm_name;
@@ -81,7 +81,9 @@ bool sameClaim(const Operation& claim, const ReserveOrder& order) {
 }
 
 ReservationRequest roomFor(const Operation& claim) {
-  return {claim.id, claim.vm, claim.vm_name, claim.cpus, claim.memory_bytes};
+  return {claim.id,           claim.vm,
+          claim.vm_name,      claim.cpus,
+          claim.memory_bytes, claim.origin != OperationOrigin::plan};
 }
 
 Reservation reservationOf(const Operation& claim, Timestamp expires) {

@@ -92,10 +92,17 @@ void lookAtRoom(const ArrivalDesk& desk, const ReserveOrder& order, std::vector<
   }
   auto ledger = desk.ledger;
   const auto held = ledger.request(
-      room, {order.operation, order.vm, order.vm_name, order.cpus, order.memory_bytes},
-      desk.clock.wall());
+      room, roomFor(claimOf(order, desk.context.self(), desk.clock.wall())), desk.clock.wall());
   checks.push_back(
       {"room", held.has_value(), held ? "there is room for it" : printable(held.error().message)});
+}
+
+/// What a person may want all the same: cores are shared by time.
+void lookAtCores(const ArrivalDesk& desk, const ReserveOrder& order, std::vector<Check>& checks) {
+  const auto wanted = roomFor(claimOf(order, desk.context.self(), desk.clock.wall()));
+  const auto lacking = desk.ledger.shortage(desk.context.room(), wanted);
+  if (wanted.may_share && !lacking.empty())
+    checks.push_back({"cores", true, lacking + ": it shares them with others"});
 }
 
 /// Its source has given the room back before this question for it came, or was answered.
@@ -173,6 +180,7 @@ asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrd
   auto looked = co_await look(desk, order);
   if (!looked) co_return fail(looked.error());
   auto& checks = looked->checks;
+  lookAtCores(*desk, order, checks);
   if (order.dry_run) lookAtRoom(*desk, order, checks);
   if (order.dry_run || !allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
   if (desk->stopping) co_return fail(Code::refused, "the daemon of the host is stopping");

@@ -53,6 +53,7 @@ ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::str
                           std::vector<DiskCopy> copied) {
   ReserveOrder order;
   order.operation = operation.id;
+  order.origin = operation.origin;
   order.return_of = operation.return_of;
   order.vm = operation.vm;
   order.vm_name = operation.vm_name;
@@ -127,6 +128,9 @@ asio::awaitable<Migration::MaybeOff> Migration::reserve() {
     co_return CallOff{OperationState::refused, toName() + ": " + faults(answer->checks)};
   if (!answer->reservation)
     co_return CallOff{OperationState::refused, toName() + " holds no room for it"};
+  if (const auto cores = std::ranges::find(answer->checks, "cores", &Check::name);
+      cores != answer->checks.end())
+    room_note_ = fmt::format("at {}: {}", toName(), printable(cores->words));
   const auto left =
       std::chrono::duration_cast<Millis>(answer->reservation->expires - shared_.clock.wall());
   reservation_due_ = shared_.clock.mono() + std::clamp(left / 3, kFastestRenewal, kSlowestRenewal);
@@ -178,7 +182,7 @@ asio::awaitable<Migration::MaybeOff> Migration::prepare() {
 asio::awaitable<Migration::MaybeOff> Migration::clear() {
   auto& record = op_.record;
   record.cleared = record.autostart || record.managed_save;
-  if (const auto entered = co_await enter(OperationState::preparing, ""); !entered) {
+  if (const auto entered = co_await enter(OperationState::preparing, room_note_); !entered) {
     op_.record.cleared = false;
     co_return CallOff{OperationState::failed, entered.error().message};
   }

@@ -171,6 +171,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   bool taken_up_;
   bool writing_ = false;
   std::string live_xml_;  ///< for the destination's pre-flight; not kept, since it holds secrets
+  std::string room_note_;  ///< what the destination said of the room that it holds
   std::vector<DiskCopy> copied_;            ///< the disks that pre-flight found to be copied
   std::optional<PolicyMetadata> metadata_;  ///< the domain's, as pre-flight found it
   bool called_;  ///< libvirt was told to move it, by this life of the daemon or an earlier one

@@ -308,7 +308,8 @@ double Foresight::Impl::wantedCpus(const Vm& vm) const {
             std::ranges::find(horizons, view.forecast.horizon) != horizons.end())
           out = std::max(out.value_or(0), view.forecast.level.quantiles.p80);
   if (!out) out = feed.demand(vm.uuid, clock.wall());
-  return out.value_or(vm.vcpus.value_or(1));
+  const double most = vm.vcpus.value_or(1);
+  return std::min(out.value_or(most), most);
 }
 
 }  // namespace virtseer::daemon

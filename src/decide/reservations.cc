@@ -60,14 +60,12 @@ Result<> Ledger::fits(const HostRoom& room, const ReservationRequest& wanted) co
                 room.maintenance ? "the host is in maintenance" : "the host's daemon is stopping");
   if (contains(room.present, wanted.vm))
     return fail(Code::refused, fmt::format("{} is already on this host", label(wanted.vm_name)));
-  double cpus = room.used_cpus;
   std::uint64_t memory = room.used_memory_bytes;
   for (const auto& [operation, held] : entries_) {
     if (held.vm == wanted.vm)
       return fail(Code::refused, fmt::format("operation {} already holds room for {}",
                                              label(operation), label(wanted.vm_name)));
     if (contains(room.present, held.vm)) continue;
-    cpus += held.cpus;
     memory = std::max(memory, memory + held.memory_bytes);
   }
   if (entries_.size() >= rules_.most)
@@ -77,11 +75,20 @@ Result<> Ledger::fits(const HostRoom& room, const ReservationRequest& wanted) co
     return fail(Code::full,
                 fmt::format("{} of memory wanted, {} of {} free", decide::size(wanted.memory_bytes),
                             decide::size(free_memory), decide::size(room.memory_bytes)));
-  const double limit = room.cpus * rules_.full;
-  if (cpus + wanted.cpus > limit)
-    return fail(Code::full, fmt::format("{} wanted, {} of {} free", cores(wanted.cpus),
-                                        cores(std::max(0.0, limit - cpus)), cores(limit)));
+  if (wanted.may_share) return {};
+  if (auto lacking = shortage(room, wanted); !lacking.empty())
+    return fail(Code::full, std::move(lacking));
   return {};
+}
+
+std::string Ledger::shortage(const HostRoom& room, const ReservationRequest& wanted) const {
+  double cpus = room.used_cpus;
+  for (const auto& [operation, held] : entries_)
+    if (operation != wanted.operation && !contains(room.present, held.vm)) cpus += held.cpus;
+  const double limit = room.cpus * rules_.full;
+  if (cpus + wanted.cpus <= limit) return {};
+  return fmt::format("{} wanted, {} of {} free", cores(wanted.cpus),
+                     cores(std::max(0.0, limit - cpus)), cores(limit));
 }
 
 Result<Reservation> Ledger::renew(const std::string& operation, Timestamp now) {

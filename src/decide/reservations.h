@@ -29,7 +29,7 @@ class Ledger {
   /// With what an earlier life wrote down; entries past the bound are dropped, soonest end first.
   Ledger(LedgerRules rules, std::vector<Reservation> kept);
 
-  /// Holds room for one VM. The same operation asking for the same again gets its reservation
+  /// Holds room for one VM: for all its memory, and for its cores unless it may share. The same operation asking for the same again gets its reservation
   /// renewed; for something else, Code::invalid. Code::refused: maintenance, or another operation
   /// holds room for the same VM; Code::full: no room, with the numbers; Code::busy: the bound.
   Result<Reservation> request(const HostRoom& room, const ReservationRequest& wanted,
@@ -40,6 +40,9 @@ class Ledger {
   void release(const std::string& operation);
   /// Drops what has expired and returns it.
   std::vector<Reservation> expire(Timestamp now);
+
+  /// What the cores lack for it, in words; empty if they are free.
+  std::string shortage(const HostRoom& room, const ReservationRequest& wanted) const;
 
   /// By operation id.
   std::vector<Reservation> entries() const;

@@ -28,6 +28,7 @@ struct ReserveOrder {
   bool copy_storage = false;
   std::string live_xml;
   std::vector<DiskCopy> copied = {};  ///< with `copy_storage`: the disks that are copied
+  OperationOrigin origin = OperationOrigin::person;
 
   bool operator==(const ReserveOrder&) const = default;
 };

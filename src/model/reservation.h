@@ -30,6 +30,7 @@ struct ReservationRequest {
   std::string vm_name;
   double cpus = 0;
   std::uint64_t memory_bytes = 0;
+  bool may_share = false;  ///< cores that are spoken for are no reason to refuse it
 
   bool operator==(const ReservationRequest&) const = default;
 };

@@ -159,6 +159,7 @@ void members(Io& io, Is<ReserveOrder> auto& order) {
   io("copy_storage", order.copy_storage);
   io.exact("live_xml", order.live_xml);
   sinceLater(io, "copied", order.copied);
+  sinceLater(io, "origin", order.origin);
 }
 
 template <class Io>

@@ -161,6 +161,23 @@ TEST_CASE("the same operation asking again gets the same") {
   CHECK(third.error().code == Code::invalid);
 }
 
+TEST_CASE("cores that are not free refuse a plan's order, and are shared where a person wants it") {
+  ArrivalWorld world;
+  world.room.used_cpus = world.room.cpus;
+  auto order = ArrivalWorld::order("m-1");
+  order.origin = OperationOrigin::plan;
+  const auto refused = world.reserve(order);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::full);
+  order.dry_run = true;
+  CHECK_FALSE(held(*world.reserve(order), "room"));
+
+  const auto given = world.reserve(ArrivalWorld::order("m-2"));
+  REQUIRE(given);
+  CHECK(given->reservation);
+  CHECK(held(*given, "cores"));
+}
+
 TEST_CASE("two that race for the room of one: one yes") {
   ArrivalWorld world;
   world.room.memory_bytes = 1ull << 30;

@@ -30,6 +30,20 @@ TEST_CASE("room is given until memory or cores are spoken for") {
   CHECK(ledger.size() == 3);
 }
 
+TEST_CASE("cores may be shared where that is asked for; memory never is") {
+  Ledger ledger;
+  auto sharing = wants(1, 4);
+  CHECK(ledger.request(kRoom, sharing, kNow).error().code == Code::full);
+  CHECK(ledger.shortage(kRoom, sharing) == "4.00 cores wanted, 3.00 cores of 4.00 cores free");
+  sharing.may_share = true;
+  CHECK(ledger.request(kRoom, sharing, kNow));
+  CHECK_FALSE(ledger.shortage(kRoom, sharing).empty());
+  CHECK_FALSE(ledger.shortage(kRoom, wants(2, 0)).empty());
+  auto large = wants(2, 0, 7 * kGiB);
+  large.may_share = true;
+  CHECK(ledger.request(kRoom, large, kNow).error().code == Code::full);
+}
+
 TEST_CASE("asking again gives the same reservation, renewed, and never takes room twice") {
   Ledger ledger;
   const auto first = ledger.request(kRoom, wants(1, 1, 6 * kGiB), kNow);

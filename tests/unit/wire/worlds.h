@@ -118,7 +118,8 @@ class Worlds {
   ReserveOrder reserveOrder() {
     return {text(),  flip(), text(), uuid(),
             text(),  uuid(), text(), number(),
-            count(), flip(), text(), some([&] { return DiskCopy{text(), text(), count()}; })};
+            count(), flip(), text(), some([&] { return DiskCopy{text(), text(), count()}; }),
+            static_cast<OperationOrigin>(below(3))};
   }
   ReserveAnswer reserveAnswer() {
     return {some([&] { return Check{text(), flip(), text()}; }),
