@@ -81,9 +81,8 @@ bool sameClaim(const Operation& claim, const ReserveOrder& order) {
 }
 
 ReservationRequest roomFor(const Operation& claim) {
-  return {claim.id,           claim.vm,
-          claim.vm_name,      claim.cpus,
-          claim.memory_bytes, claim.origin != OperationOrigin::plan};
+  return {claim.id,   claim.vm,           claim.vm_name,
+          claim.cpus, claim.memory_bytes, claim.origin != OperationOrigin::plan};
 }
 
 Reservation reservationOf(const Operation& claim, Timestamp expires) {

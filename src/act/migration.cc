@@ -196,9 +196,7 @@ asio::awaitable<Migration::MaybeOff> Migration::clear() {
 /// What may have changed since it was looked at, asked once more: nothing has moved yet.
 asio::awaitable<Migration::MaybeOff> Migration::lastLook() {
   using State = Presence::State;
-  const auto there = peer();
-  const auto before = there ? co_await there->vm(op_.vm)
-                            : Result<RemoteVm>(fail(Code::unreachable, "unknown peer"));
+  const auto before = co_await askThere();
   if (!before) co_return CallOff{OperationState::refused, before.error().in(toName()).message};
   const auto state = before->presence.state;
   if (state != State::absent && state != State::off)
@@ -208,6 +206,7 @@ asio::awaitable<Migration::MaybeOff> Migration::lastLook() {
   if (reservation_lost_)
     co_return CallOff{OperationState::refused, toName() + " holds no room for it any more"};
   const auto policy = lowered(shared_.context.policy(op_.vm), metadata_);
+  op_.record.may_return = policy.return_trip;
   if (const auto may = granted(op_.origin, policy, shared_.stopped()); !may)
     co_return CallOff{OperationState::refused, may.error().message};
   if (op_.abort_requested)

@@ -154,6 +154,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> broughtBack();
 
   std::shared_ptr<Peer> peer() const;
+  Task<Result<RemoteVm>> askThere();
   Task<void> pause(Millis span) { return shared_.context.pause(span); }
   Task<void> poll() { return pause(shared_.rules.poll); }
   Millis since(std::chrono::steady_clock::time_point start) const;
@@ -170,7 +171,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::optional<bool> wished_copy_;
   bool taken_up_;
   bool writing_ = false;
-  std::string live_xml_;  ///< for the destination's pre-flight; not kept, since it holds secrets
+  std::string live_xml_;   ///< for the destination's pre-flight; not kept, since it holds secrets
   std::string room_note_;  ///< what the destination said of the room that it holds
   std::vector<DiskCopy> copied_;            ///< the disks that pre-flight found to be copied
   std::optional<PolicyMetadata> metadata_;  ///< the domain's, as pre-flight found it

@@ -31,9 +31,7 @@ asio::awaitable<void> Migration::watch() {
   WatchView view;
   view.before = op_.before;
   for (;;) {
-    const auto there = peer();
-    const auto answer =
-        there ? co_await there->vm(op_.vm) : Result<RemoteVm>(fail(Code::unreachable, ""));
+    const auto answer = co_await askThere();
     view.now.reset();
     if (answer) {
       heard = clock.mono();
@@ -99,12 +97,11 @@ asio::awaitable<void> Migration::failedWatch(std::string words) {
     return vm && vm->presence.state == Presence::State::running;
   };
   std::string closed;
-  const auto there = peer();
   if (op_.origin == OperationOrigin::returning)
     closed = "it has come back already once";
-  else if (!shared_.context.policy(op_.vm).return_trip)
+  else if (!op_.record.may_return || !shared_.context.policy(op_.vm).return_trip)
     closed = "its policy forbids the way back";
-  else if (!there || !running(co_await there->vm(op_.vm)))
+  else if (!running(co_await askThere()))
     closed = "it does not run there";
   if (closed.empty()) {
     co_await mustEnter(OperationState::returning, words);

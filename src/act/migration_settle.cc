@@ -29,11 +29,7 @@ asio::awaitable<void> Migration::ask(Sides& sides) {
   std::optional<Presence> source;
   if (here) source = std::move(*here);
   std::optional<RemoteVm> destination;
-  if (const auto there = peer()) {
-    auto answer = co_await there->vm(op_.vm);
-    // Until a peer has been heard, any machine may stand at its address.
-    if (answer && answer->host == op_.to) destination = std::move(*answer);
-  }
+  if (auto answer = co_await askThere()) destination = std::move(*answer);
   const bool same = sides.asked && source == sides.source &&
                     presenceOf(destination) == presenceOf(sides.destination);
   if (!same) sides.since = shared_.clock.mono();

@@ -45,6 +45,17 @@ std::shared_ptr<Peer> Migration::peer() const {
   return !op_.to.isNil() && host && *host != op_.to ? nullptr : *found;
 }
 
+/// What the destination knows of the VM. Until a peer has been heard, any machine may stand at its
+/// address: the answer of another one is none.
+asio::awaitable<Result<RemoteVm>> Migration::askThere() {
+  const auto there = peer();
+  if (!there) co_return fail(Code::unreachable, toName() + " is not the host that it was");
+  auto answer = co_await there->vm(op_.vm);
+  if (answer && answer->host != op_.to)
+    co_return fail(Code::unreachable, "another host answers at the address of " + toName());
+  co_return answer;
+}
+
 void Migration::advise(std::string advice) {
   if (op_.advice.size() < kMaxAdvice && std::ranges::find(op_.advice, advice) == op_.advice.end())
     op_.advice.push_back(std::move(advice));

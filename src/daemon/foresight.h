@@ -77,8 +77,8 @@ class Foresight {
   Result<FleetState> fleetState() const;
   /// What the destination's ledger goes by.
   HostRoom room() const;
-  /// Cores that a VM is expected to want (p80 of its level where there is a forecast) and its
-  /// memory: what a move reserves.
+  /// Cores that a VM is expected to want (the median of its level where there is a forecast) and
+  /// its memory: what a move reserves.
   std::pair<double, std::uint64_t> wants(const Vm& vm) const;
 
   /// What was measured, not foreseen: how long vCPUs of this host's VMs wait together.

@@ -306,7 +306,7 @@ double Foresight::Impl::wantedCpus(const Vm& vm) const {
       for (const auto& view : found->second.forecasts)
         if (view.forecast.resource == Resource::cpu &&
             std::ranges::find(horizons, view.forecast.horizon) != horizons.end())
-          out = std::max(out.value_or(0), view.forecast.level.quantiles.p80);
+          out = std::max(out.value_or(0), view.forecast.level.quantiles.p50);
   if (!out) out = feed.demand(vm.uuid, clock.wall());
   const double most = vm.vcpus.value_or(1);
   return std::min(out.value_or(most), most);

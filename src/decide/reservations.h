@@ -29,9 +29,10 @@ class Ledger {
   /// With what an earlier life wrote down; entries past the bound are dropped, soonest end first.
   Ledger(LedgerRules rules, std::vector<Reservation> kept);
 
-  /// Holds room for one VM: for all its memory, and for its cores unless it may share. The same operation asking for the same again gets its reservation
-  /// renewed; for something else, Code::invalid. Code::refused: maintenance, or another operation
-  /// holds room for the same VM; Code::full: no room, with the numbers; Code::busy: the bound.
+  /// Holds room for one VM: for all its memory, and for its cores unless it may share. The same
+  /// operation asking for the same again gets its reservation renewed; for something else,
+  /// Code::invalid. Code::refused: maintenance, or another operation holds room for the same VM;
+  /// Code::full: no room, with the numbers; Code::busy: the bound.
   Result<Reservation> request(const HostRoom& room, const ReservationRequest& wanted,
                               Timestamp now);
   /// Code::not_found if it has expired or never was: then the operation must ask again.

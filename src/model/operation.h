@@ -95,6 +95,7 @@ struct MigrationRecord {
   std::vector<std::string> copied_disks;  ///< paths that the move copied; arrival: makes here
   std::vector<std::string> set_aside;     ///< what they were renamed to
   std::string source_peer;                ///< arrival: the source's name among our peers
+  bool may_return = true;                 ///< its policy allowed the way back when it left
 
   bool operator==(const MigrationRecord&) const = default;
 };

@@ -39,7 +39,7 @@ struct ReservationRequest {
 struct HostRoom {
   double cpus = 0;  ///< capacity, cores
   std::uint64_t memory_bytes = 0;
-  double used_cpus = 0;  ///< what its VMs want (forecast level where there is one)
+  double used_cpus = 0;  ///< what its VMs want: the median of the foreseen level where there is one
   std::uint64_t used_memory_bytes = 0;
   std::vector<Uuid> present;  ///< VMs already counted in `used_*`: their reservations are not
   bool maintenance = false;

@@ -64,6 +64,7 @@ void members(Io& io, Is<MigrationRecord> auto& record) {
   io.exact("copied_disks", record.copied_disks);
   io.exact("set_aside", record.set_aside);
   io.orNull("source_peer", record.source_peer);
+  sinceLater(io, "may_return", record.may_return);
 }
 
 /// `record` apart, which is not for everybody.

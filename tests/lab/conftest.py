@@ -66,7 +66,8 @@ def lab(appliance):
     finally:
         keep = os.environ.get("VIRTSEER_TEST_LOGS")
         if keep:
-            subprocess.run(["cp", "-r", *[f"{host.folder}/log" for host in world.hosts()], keep], check=False)
+            for host in world.hosts():
+                subprocess.run(["cp", "-r", "-T", f"{host.folder}/log", f"{keep}/{host.name}"], check=False)
         left = world.down()
     assert not left, f"left behind: {left}"
 

@@ -317,6 +317,20 @@ TEST_CASE("without the way back a person is told where the VM is and what to do"
   CHECK(world.a.events.back().severity == Severity::error);
 }
 
+TEST_CASE("what the VM's own metadata says of the way back holds after it has left") {
+  World world;
+  world.movesTake(Millis(2'000));
+  world.b.wellbeing.agent = false;
+  PolicyMetadata metadata;
+  metadata.set.return_trip = false;
+  world.a.libvirt.vm(kVm).placed.metadata = metadata;
+  world.begin();
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::needs_person);
+  CHECK_THAT(world.operation().message, Catch::Contains("forbids the way back"));
+  world.checkRunsAtBOnly();
+}
+
 TEST_CASE("a way back that is refused ends with a person, and is not tried twice") {
   World world;
   world.movesTake(Millis(2'000));

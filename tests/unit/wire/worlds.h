@@ -107,7 +107,7 @@ class Worlds {
     out.before = maybe([&] { return wellbeing(); });
     out.after = maybe([&] { return wellbeing(); });
     out.record = {text(), flip(), flip(),  flip(),  flip(), flip(),
-                  flip(), flip(), texts(), texts(), text()};
+                  flip(), flip(), texts(), texts(), text(), flip()};
     return out;
   }
 
@@ -116,9 +116,18 @@ class Worlds {
     return {uuid(), uuid(), time(), time(), static_cast<MoveOutcome>(below(4)), flip()};
   }
   ReserveOrder reserveOrder() {
-    return {text(),  flip(), text(), uuid(),
-            text(),  uuid(), text(), number(),
-            count(), flip(), text(), some([&] { return DiskCopy{text(), text(), count()}; }),
+    return {text(),
+            flip(),
+            text(),
+            uuid(),
+            text(),
+            uuid(),
+            text(),
+            number(),
+            count(),
+            flip(),
+            text(),
+            some([&] { return DiskCopy{text(), text(), count()}; }),
             static_cast<OperationOrigin>(below(3))};
   }
   ReserveAnswer reserveAnswer() {
