@@ -81,7 +81,11 @@ def settled(journey):
     return seen
 
 
-def check_once(lab, watch, cell, held):
+def check_once(journey, watch, place, held):
+    """Never two, never none, as far as the emulators said so; those of both hosts, once there were two."""
+    cell = TABLE[place]
+    for host in [journey.source] + [journey.target] * (place[0] not in ("reserving", "preparing")):
+        assert watch.answers[host.letter], f"the emulator at {host.name} was never heard: {watch.told()}"
     assert not watch.running_twice(), f"two copies ran: {watch.running_twice()[:2]}; {watch.told()}"
     pause, _ = watch.longest_pause()
     assert cell.pause is None or pause <= cell.pause + held, f"stood still for {pause:.1f} s: {watch.told()}"
@@ -135,7 +139,7 @@ def test_a_fault_leaves_one_running_copy_and_the_truth(lab, journey, step, kind)
         if where:
             check_life(lab, where, cell, before)
     assert seen["state"] in cell.ends, seen
-    check_once(lab, watch, cell, held)
+    check_once(journey, watch, (step, kind), held)
     check_words(journey, seen)
 
 
