@@ -29,6 +29,7 @@ struct ReserveOrder {
   std::string live_xml;
   std::vector<DiskCopy> copied = {};  ///< with `copy_storage`: the disks that are copied
   OperationOrigin origin = OperationOrigin::person;
+  std::vector<std::string> storage = {};  ///< StorageReach::id of each disk that is not copied
 
   bool operator==(const ReserveOrder&) const = default;
 };

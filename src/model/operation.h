@@ -151,6 +151,8 @@ struct Presence {
   bool crashed = false;    ///< off, since its emulator died or failed
   bool suspended = false;  ///< paused by the daemon there, which waits for the source's word
   std::string reason;      ///< libvirt's, in words
+  /// Off, and libvirt does not say why: its host or its libvirt went down with it. Nobody's wish.
+  bool unexplained = false;
 
   bool operator==(const Presence&) const = default;
 };

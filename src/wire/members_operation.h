@@ -112,6 +112,7 @@ void members(Io& io, Is<Presence> auto& presence) {
   io("crashed", presence.crashed);
   io("suspended", presence.suspended);
   io("reason", presence.reason);
+  sinceLater(io, "unexplained", presence.unexplained);
 }
 
 template <class Io>
@@ -161,6 +162,7 @@ void members(Io& io, Is<ReserveOrder> auto& order) {
   io.exact("live_xml", order.live_xml);
   sinceLater(io, "copied", order.copied);
   sinceLater(io, "origin", order.origin);
+  sinceLater(io, "storage", order.storage);
 }
 
 template <class Io>

@@ -128,7 +128,8 @@ class Worlds {
             flip(),
             text(),
             some([&] { return DiskCopy{text(), text(), count()}; }),
-            static_cast<OperationOrigin>(below(3))};
+            static_cast<OperationOrigin>(below(3)),
+            texts()};
   }
   ReserveAnswer reserveAnswer() {
     return {some([&] { return Check{text(), flip(), text()}; }),
@@ -139,7 +140,7 @@ class Worlds {
   }
   RemoteVm remoteVm() {
     return {{static_cast<Presence::State>(below(5)), static_cast<Presence::Job>(below(4)), flip(),
-             flip(), flip(), text()},
+             flip(), flip(), text(), flip()},
             wellbeing(),
             uuid()};
   }
