@@ -48,6 +48,9 @@ class Migration : public std::enable_shared_from_this<Migration> {
   const Operation& operation() const { return op_; }
   /// Asks it to end; returns once that is written down.
   static boost::asio::awaitable<Result<Operation>> abort(std::shared_ptr<Migration> self);
+  /// A person's word that the silent destination is off for good: it is ended without it. Returns
+  /// once that is written down.
+  static boost::asio::awaitable<Result<Operation>> fence(std::shared_ptr<Migration> self);
 
   /// Runs it to its end; never fails.
   static boost::asio::awaitable<void> run(std::shared_ptr<Migration> self);
@@ -139,6 +142,13 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> stand(OperationState state, std::string words);
   Task<void> setDisksAside();
 
+  // migration_word.cc: a person's word that the silent destination is off for good.
+  Task<bool> destinationAnswers();
+  Task<bool> endOnWord(const Sides& sides);
+  Task<bool> endHere(const Presence& here);
+  Task<void> defineHereAgain(const Presence& here);
+  void adviseOnSilence(Operation& op) const;
+
   // migration_after.cc: once it runs at the destination.
   Task<void> watch();
   Task<bool> reviveWatched(std::string words);
@@ -186,6 +196,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::chrono::steady_clock::time_point alive_at_, nearer_at_;
   std::uint64_t processed_ = 0, iteration_ = 0, nearest_ = ~std::uint64_t{0};
   bool still_moving_ = false;  ///< libvirt's job was there when the sides were asked last
+  bool fenced_ = false;        ///< a person says that the silent destination is off for good
   bool revive_asked_ = false;
   int undefine_failures_ = 0;
   bool way_back_asked_ = false;

@@ -204,6 +204,7 @@ asio::awaitable<void> Migration::bringBack() {
   while (!ended(op_.state)) {
     co_await pause(std::max(shared_.rules.poll, kSlowPoll));
     co_await ask(sides);
+    if (co_await endOnWord(sides)) co_return;
     if (!sides.source || !sides.destination)
       co_await stand(OperationState::uncertain, "on its way back, and a host is silent");
     else if (co_await followReturn(sides))

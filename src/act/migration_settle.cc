@@ -55,6 +55,7 @@ asio::awaitable<void> Migration::settle() {
     // A call that was given up may still say how it ended.
     if (call_ && call_->end && !op_.duration && !move_error_) noteEnd(*call_->end);
     co_await ask(sides);
+    if (co_await endOnWord(sides)) co_return;
     auto judgement = judgeSides(sides, op_.record.restarted);
     // While libvirt's call is out, it may still begin to move the VM.
     if (call_ && !call_->end && endsTheMove(judgement.verdict))

@@ -121,6 +121,7 @@ asio::awaitable<Result<void>> Migration::enter(OperationState state, std::string
   next.state = state;
   next.updated = shared_.clock.wall();
   if (!note.empty()) next.message = note;
+  adviseOnSilence(next);
   addStep(next, state, std::move(note));
   auto written = co_await shared_.journal.write(next);
   if (!written) co_return fail(written.error().in("it cannot be written down"));
@@ -162,6 +163,7 @@ asio::awaitable<void> Migration::finish(OperationState state, std::string messag
   if (state == OperationState::done || state == OperationState::returned ||
       state == OperationState::refused)
     op_.record.definition.clear();
+  adviseOnSilence(op_);
   addStep(op_, state, message);
   const auto text = fmt::format("migration of {} to {}: {}", vmName(), toName(), message);
   if (state == OperationState::done || state == OperationState::aborted)

@@ -207,11 +207,12 @@ asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {
   co_return operation;
 }
 
-asio::awaitable<Result<Operation>> Operations::abort(std::string id) {
+asio::awaitable<Result<Operation>> Operations::abort(std::string id, bool fenced) {
   const auto found = impl_->migrations.find(id);
   if (found == impl_->migrations.end())
     co_return fail(Code::not_found, "no operation " + printable(id));
-  auto asked = co_await Migration::abort(found->second);
+  auto asked =
+      co_await (fenced ? Migration::fence(found->second) : Migration::abort(found->second));
   if (!asked) co_return fail(asked.error());
   co_return told(*asked);
 }

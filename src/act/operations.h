@@ -97,7 +97,13 @@ class Operations {
   /// Asks a running one to end; what has switched over already is not taken back. Returns once the
   /// wish is written down, so that a restart honours it. not_found, refused if it is too late;
   /// unreachable if it cannot be written down: it is ended all the same.
-  boost::asio::awaitable<Result<Operation>> abort(std::string id);
+  ///
+  /// With `fenced` a person confirms that the destination, which is silent, is powered off for
+  /// good: the operation is ended soon after, without that host, and nothing is started. Where the
+  /// VM runs here it stays; where it is off here it is defined again if need be, and a person
+  /// starts it. refused while the destination answers, or if nothing is uncertain. A restart before
+  /// the end forgets the word.
+  boost::asio::awaitable<Result<Operation>> abort(std::string id, bool fenced = false);
 
   /// Newest first, without definitions, which hold secrets. With arrivals: see Arrivals.
   std::vector<Operation> all() const;

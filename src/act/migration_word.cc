@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "act/migration.h"
+#include "base/text.h"
+
+namespace virtseer::act {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using State = Presence::State;
+
+constexpr int kWordTries = 20;
+constexpr Millis kRetry{1'000};
+
+}  // namespace
+
+/// Told for as long as it is uncertain.
+void Migration::adviseOnSilence(Operation& op) const {
+  const std::vector<std::string> advice{
+      fmt::format("see that {} and libvirt at both hosts answer again: what they say decides",
+                  toName()),
+      fmt::format("if {} is powered off for good: virtseer abort {} --fenced", toName(), op.id)};
+  std::erase_if(op.advice,
+                [&](const auto& each) { return std::ranges::find(advice, each) != advice.end(); });
+  if (op.state == OperationState::uncertain)
+    op.advice.insert(op.advice.end(), advice.begin(), advice.end());
+}
+
+/// If only by refusing: a host that is off does not even do that.
+asio::awaitable<bool> Migration::destinationAnswers() {
+  const auto there = peer();
+  if (!there) co_return false;
+  const auto answer = co_await there->vm(op_.vm);
+  // Another machine at its address says nothing of it.
+  if (answer) co_return answer->host == op_.to;
+  co_return !silence(answer.error()) || co_await there->libvirtAnswers();
+}
+
+asio::awaitable<Result<Operation>> Migration::fence(std::shared_ptr<Migration> self) {
+  auto& op = self->op_;
+  const auto uncertain = [&]() -> Result<void> {
+    if (op.state == OperationState::uncertain) return {};
+    return fail(Code::refused,
+                fmt::format("operation {} is {}: no host is silent", op.id, name(op.state)));
+  };
+  if (const auto may = uncertain(); !may) co_return fail(may.error());
+  if (co_await self->destinationAnswers())
+    co_return fail(Code::refused,
+                   fmt::format("{} answers, so it is not powered off", self->toName()));
+  const auto turn = co_await self->turnToWrite();
+  if (const auto may = uncertain(); !may) co_return fail(may.error());
+  auto next = op;
+  self->addStep(next, op.state,
+                fmt::format("a person says that {} is powered off for good", self->toName()));
+  const auto written = co_await self->shared_.journal.write(next);
+  if (!written) co_return fail(written.error().in("it cannot be written down"));
+  op.steps = std::move(next.steps);
+  self->fenced_ = true;
+  co_return op;
+}
+
+/// True if the operation has ended. A destination that answers proves the word wrong.
+asio::awaitable<bool> Migration::endOnWord(const Sides& sides) {
+  if (!fenced_) co_return false;
+  if (sides.destination) {
+    fenced_ = false;
+    co_return false;
+  }
+  if (!sides.source) co_return false;
+  const auto here = *sides.source;
+  if (here.state == State::incoming) co_return false;
+  // libvirt here may still try to send it to that host.
+  if (here.job == Presence::Job::migration_out || (call_ && !call_->end)) {
+    co_await abortJob();
+    co_return false;
+  }
+  co_return co_await endHere(here);
+}
+
+asio::awaitable<bool> Migration::endHere(const Presence& here) {
+  const auto word = fmt::format("a person says that {} is powered off for good", toName());
+  co_await defineHereAgain(here);
+  if (here.state == State::running) {
+    co_await restoreAutostart();
+    op_.record.definition.clear();
+    co_await finish(OperationState::failed,
+                    fmt::format("{}; {} runs at {}", word, vmName(), fromName()));
+    co_return true;
+  }
+  if (here.state == State::paused) {
+    advise(
+        fmt::format("it is paused at {}: if it never ran at {}, virsh resume {}; else its memory "
+                    "is out of date: virsh destroy {}, then virsh start {}",
+                    fromName(), toName(), op_.vm.text(), op_.vm.text(), op_.vm.text()));
+  } else {
+    advise(fmt::format("start it at {}: virsh start {}", fromName(), op_.vm.text()));
+    for (const auto& path : op_.record.set_aside)
+      advise(
+          fmt::format("before that give its disk its name again, which is as it was when {} moved: "
+                      "{} at {}",
+                      vmName(), printable(path), fromName()));
+  }
+  shared_.context.moved(op_.vm, pastMove(MoveOutcome::failed));
+  co_await finish(OperationState::needs_person,
+                  fmt::format("{}; {} is {} at {}", word, vmName(),
+                              here.state == State::paused ? "paused" : "off", fromName()));
+  co_return true;
+}
+
+/// The definition that was removed at switch-over, with what was cleared before.
+asio::awaitable<void> Migration::defineHereAgain(const Presence& here) {
+  auto& record = op_.record;
+  if (record.definition.empty()) {
+    if (here.state == State::absent)
+      advise(fmt::format("no definition of it was kept: define it at {} anew", fromName()));
+    co_return;
+  }
+  Result<void> done;
+  for (int tries = 0; tries < kWordTries; ++tries) {
+    if (!here.defined) done = co_await shared_.here.define(record.definition);
+    if (done && record.autostart) done = co_await shared_.here.setAutostart(op_.vm, true);
+    if (done || !silence(done.error())) break;
+    co_await pause(kRetry);
+  }
+  if (done)
+    record.definition.clear();
+  else
+    advise(fmt::format("it could not be defined at {} again: {}", fromName(),
+                       printable(done.error().message)));
+}
+
+}  // namespace virtseer::act
