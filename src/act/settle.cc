@@ -18,6 +18,12 @@ bool off(const Presence& side) {
   return side.state == State::off || side.state == State::absent;
 }
 
+/// Off by nobody's wish: its emulator died, or its host or libvirt there went down with it. Only
+/// what libvirt gives a reason for is somebody's act.
+bool died(const Presence& side) {
+  return side.crashed || side.unexplained;
+}
+
 /// libvirt's reason is this one; in words it stands behind the state: "paused: user".
 bool because(const Presence& side, std::string_view reason) {
   return side.reason == reason || side.reason.ends_with(": " + std::string(reason));
@@ -34,6 +40,7 @@ bool heldByOthers(const Presence& side) {
 std::string told(const Presence& side) {
   auto text = std::string(name(side.state));
   if (side.crashed) text += ", crashed";
+  if (side.unexplained) text += ", nobody knows why";
   if (!side.reason.empty()) text += " (" + printable(side.reason) + ")";
   return text;
 }
@@ -51,6 +58,9 @@ Judgement sourceRuns(const Presence& here, const Presence& there, Millis unchang
   if (here.job == Job::migration_out) return wait("it is still moving");
   switch (there.state) {
     case State::running:
+      // It ends what it was not told to be its own; what it was it may not end.
+      if (unchanged >= kGivenUp)
+        return {Verdict::lost, "it runs at both hosts, and the destination's copy is not ended"};
       return {Verdict::conflict,
               "it runs at both hosts: the destination's daemon ends the copy there"};
     case State::paused:
@@ -121,14 +131,15 @@ Judgement sourceGone(const Presence& here, const Presence& there, Millis unchang
   if (unchanged < kSettled) return wait("it runs at neither host");
   if (there.state == State::off) {
     const bool switched = here.state == State::absent || because(here, "migrated");
-    if (known_there && (there.crashed || !switched))
+    if (known_there && (died(there) || !switched))
       return {
           Verdict::lost,
           fmt::format("it is {} at the source, and off at the destination, which knew it before "
                       "the move: whether it ran there cannot be told",
                       told(here))};
-    if (there.crashed) return {Verdict::revive_destination, "it moved and died there"};
-    if (here.crashed)
+    if (died(there))
+      return {Verdict::revive_destination, "it moved and died there: " + told(there)};
+    if (died(here))
       return {Verdict::lost, "it died at the source and is off at the destination: " + told(there)};
     return {Verdict::moved, "it moved, and was shut down at the destination"};
   }
@@ -139,11 +150,14 @@ Judgement sourceOff(const Presence& here, const Presence& there, const BothSides
   const auto unchanged = sides.unchanged;
   if (there.state != State::absent || unchanged < kSettled || here.state == State::absent)
     return sourceGone(here, there, unchanged, sides.known_there);
-  if (here.crashed && !sides.restarted)
-    return {Verdict::restart_source,
-            "its emulator died at the source, and it is gone from the destination"};
-  if (here.crashed)
-    return {Verdict::lost, "its emulator died at the source again after it was started once more"};
+  if (died(here) && !sides.restarted)
+    return {
+        Verdict::restart_source,
+        fmt::format("it died at the source ({}), and is gone from the destination", told(here))};
+  // The daemon may have been killed before it could start what it had said it would.
+  if (died(here))
+    return {Verdict::lost,
+            "it died at the source, where it may have been started once already: " + told(here)};
   if (because(here, "migrated")) return sourceGone(here, there, unchanged, sides.known_there);
   return {Verdict::stayed, "it stayed, and was shut down at the source: " + told(here)};
 }

@@ -31,7 +31,7 @@ enum class Verdict : std::uint8_t {
   restart_source,  ///< its emulator died at the source, and it is proven gone from the destination
   drop_source,     ///< it runs at the destination; what is paused at the source is out of date
   revive_destination,  ///< it moved and died there
-  conflict,            ///< both run: the destination's daemon ends its copy
+  conflict,            ///< both run: the destination's daemon is to end its copy
   uncertain,           ///< a host that may hold a copy is silent
   lost,                ///< it runs nowhere and may not be started by rule: a person is needed
 };
@@ -47,7 +47,7 @@ struct Judgement {
 inline constexpr Millis kSettled{2'000};
 /// Before a copy of the VM at the source is ended, since the destination's is the newer one.
 inline constexpr Millis kOutOfDate{10'000};
-/// Before copies that stand still at both hosts are left to a person.
+/// Before copies that stand still at both hosts, or run at both, are left to a person.
 inline constexpr Millis kGivenUp{60'000};
 
 /// Rules 1 to 4 of acting as a table: never two running copies, never none; silence proves nothing.

@@ -98,6 +98,8 @@ WatchJudgement judge(const WatchView& view, const MigrationRules& rules) {
       return whileRunning(view, rules);
     case State::off:
       if (there.crashed) return {WatchAct::died, "it died at the destination"};
+      if (there.unexplained)
+        return {WatchAct::died, "it went off at the destination, with its host or libvirt there"};
       return {WatchAct::shut_down, "it was shut down at the destination"};
     case State::absent:
       return {WatchAct::elsewhere, "the destination does not know it any more"};

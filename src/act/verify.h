@@ -26,7 +26,7 @@ enum class WatchAct : std::uint8_t {
   go_on,
   held,       ///< the watch is over and the VM does no worse than before
   failed,     ///< it runs there, and not well
-  died,       ///< it crashed there
+  died,       ///< it crashed there, or went off by nobody's wish
   shut_down,  ///< somebody shut it down there: there is nothing more to watch
   silent,     ///< the destination does not answer: nothing is known
   elsewhere,  ///< the destination does not know it: where it is must be found out again

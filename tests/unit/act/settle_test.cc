@@ -17,7 +17,7 @@ struct Side {
 };
 
 /// What can be heard of the source.
-const std::array<Side, 9> kHere{{
+const std::array<Side, 10> kHere{{
     {"running", {.state = State::running, .defined = true, .reason = ""}},
     {"running, moving",
      {.state = State::running, .job = Job::migration_out, .defined = true, .reason = ""}},
@@ -26,13 +26,15 @@ const std::array<Side, 9> kHere{{
     {"paused", {.state = State::paused, .defined = true, .reason = "paused: migration"}},
     {"paused by a person", {.state = State::paused, .defined = true, .reason = "paused: user"}},
     {"crashed", {.state = State::off, .defined = true, .crashed = true, .reason = ""}},
+    {"off with its host",
+     {.state = State::off, .defined = true, .reason = "off: unknown", .unexplained = true}},
     {"shut down", {.state = State::off, .defined = true, .reason = "off: shutdown"}},
     {"off, migrated", {.state = State::off, .defined = true, .reason = "off: migrated"}},
     {"absent", {}},
 }};
 
 /// What can be heard of the destination.
-const std::array<Side, 9> kThere{{
+const std::array<Side, 10> kThere{{
     {"running", {.state = State::running, .defined = true, .reason = ""}},
     {"running, finishing",
      {.state = State::running, .job = Job::migration_in, .defined = true, .reason = ""}},
@@ -41,6 +43,8 @@ const std::array<Side, 9> kThere{{
      {.state = State::paused, .defined = true, .suspended = true, .reason = ""}},
     {"incoming", {.state = State::incoming, .job = Job::migration_in, .reason = ""}},
     {"crashed", {.state = State::off, .defined = true, .crashed = true, .reason = ""}},
+    {"off with its host",
+     {.state = State::off, .defined = true, .reason = "off: unknown", .unexplained = true}},
     {"shut down", {.state = State::off, .defined = true, .reason = "off: shutdown"}},
     {"off, undefined", {.state = State::off, .reason = ""}},
     {"absent", {}},
@@ -70,17 +74,19 @@ constexpr auto w = V::wait, S = V::stayed, M = V::moved, R = V::resume_source,
                C = V::conflict, X = V::lost;
 
 TEST_CASE("at first glance only what is certain is said") {
-  // there: running, finishing, paused, suspended, incoming, crashed, shut down, undefined, absent
+  // there: running, finishing, paused, suspended, incoming, crashed, with its host, shut down,
+  // undefined, absent
   const Table table{{
-      {C, C, w, w, w, w, w, w, w},  // running
-      {w, w, w, w, w, w, w, w, w},  // running, moving
-      {w, w, w, w, w, w, w, w, w},  // paused, moving
-      {w, w, w, w, w, w, w, w, w},  // paused
-      {w, w, w, w, w, w, w, w, w},  // paused by a person
-      {M, M, w, w, w, w, w, w, w},  // crashed
-      {M, M, w, w, w, w, w, w, w},  // shut down
-      {M, M, w, w, w, w, w, w, w},  // off, migrated
-      {M, M, w, w, w, w, w, w, w},  // absent
+      {C, C, w, w, w, w, w, w, w, w},  // running
+      {w, w, w, w, w, w, w, w, w, w},  // running, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused
+      {w, w, w, w, w, w, w, w, w, w},  // paused by a person
+      {M, M, w, w, w, w, w, w, w, w},  // crashed
+      {M, M, w, w, w, w, w, w, w, w},  // off with its host
+      {M, M, w, w, w, w, w, w, w, w},  // shut down
+      {M, M, w, w, w, w, w, w, w, w},  // off, migrated
+      {M, M, w, w, w, w, w, w, w, w},  // absent
   }};
   check(table, Millis(0));
   check(table, Millis(1'999));
@@ -88,15 +94,16 @@ TEST_CASE("at first glance only what is certain is said") {
 
 TEST_CASE("once libvirt has cleared up the source's own copy may be touched") {
   const Table table{{
-      {C, C, w, w, w, S, S, S, S},  // running
-      {w, w, w, w, w, w, w, w, w},  // running, moving
-      {w, w, w, w, w, w, w, w, w},  // paused, moving
-      {w, w, w, w, w, w, w, R, R},  // paused
-      {w, w, w, w, w, w, w, S, S},  // paused by a person
-      {M, M, w, w, w, L, X, X, A},  // crashed
-      {M, M, w, w, w, L, M, M, S},  // shut down
-      {M, M, w, w, w, L, M, M, X},  // off, migrated
-      {M, M, w, w, w, L, M, M, X},  // absent
+      {C, C, w, w, w, S, S, S, S, S},  // running
+      {w, w, w, w, w, w, w, w, w, w},  // running, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused, moving
+      {w, w, w, w, w, w, w, w, R, R},  // paused
+      {w, w, w, w, w, w, w, w, S, S},  // paused by a person
+      {M, M, w, w, w, L, L, X, X, A},  // crashed
+      {M, M, w, w, w, L, L, X, X, A},  // off with its host
+      {M, M, w, w, w, L, L, M, M, S},  // shut down
+      {M, M, w, w, w, L, L, M, M, X},  // off, migrated
+      {M, M, w, w, w, L, L, M, M, X},  // absent
   }};
   check(table, Millis(2'000));
   check(table, Millis(9'999));
@@ -104,46 +111,49 @@ TEST_CASE("once libvirt has cleared up the source's own copy may be touched") {
 
 TEST_CASE("a copy that is out of date goes after ten seconds, not before") {
   const Table table{{
-      {C, C, w, w, w, S, S, S, S},  // running
-      {w, w, w, w, w, w, w, w, w},  // running, moving
-      {w, w, w, w, w, w, w, w, w},  // paused, moving
-      {D, w, w, w, w, D, X, R, R},  // paused
-      {D, w, w, w, w, D, X, S, S},  // paused by a person
-      {M, M, w, w, w, L, X, X, A},  // crashed
-      {M, M, w, w, w, L, M, M, S},  // shut down
-      {M, M, w, w, w, L, M, M, X},  // off, migrated
-      {M, M, w, w, w, L, M, M, X},  // absent
+      {C, C, w, w, w, S, S, S, S, S},  // running
+      {w, w, w, w, w, w, w, w, w, w},  // running, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused, moving
+      {D, w, w, w, w, D, X, X, R, R},  // paused
+      {D, w, w, w, w, D, X, X, S, S},  // paused by a person
+      {M, M, w, w, w, L, L, X, X, A},  // crashed
+      {M, M, w, w, w, L, L, X, X, A},  // off with its host
+      {M, M, w, w, w, L, L, M, M, S},  // shut down
+      {M, M, w, w, w, L, L, M, M, X},  // off, migrated
+      {M, M, w, w, w, L, L, M, M, X},  // absent
   }};
   check(table, Millis(10'000));
   check(table, Millis(59'999));
 }
 
-TEST_CASE("copies that stand still at both hosts are left to a person after a minute") {
+TEST_CASE("copies that stand still, or run, at both hosts are left to a person after a minute") {
   const Table table{{
-      {C, C, w, w, w, S, S, S, S},  // running
-      {w, w, w, w, w, w, w, w, w},  // running, moving
-      {w, w, w, w, w, w, w, w, w},  // paused, moving
-      {D, w, X, w, X, D, X, R, R},  // paused
-      {D, w, X, w, X, D, X, S, S},  // paused by a person
-      {M, M, X, w, X, L, X, X, A},  // crashed
-      {M, M, X, w, X, L, M, M, S},  // shut down
-      {M, M, X, w, X, L, M, M, X},  // off, migrated
-      {M, M, X, w, X, L, M, M, X},  // absent
+      {X, X, w, w, w, S, S, S, S, S},  // running
+      {w, w, w, w, w, w, w, w, w, w},  // running, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused, moving
+      {D, w, X, w, X, D, X, X, R, R},  // paused
+      {D, w, X, w, X, D, X, X, S, S},  // paused by a person
+      {M, M, X, w, X, L, L, X, X, A},  // crashed
+      {M, M, X, w, X, L, L, X, X, A},  // off with its host
+      {M, M, X, w, X, L, L, M, M, S},  // shut down
+      {M, M, X, w, X, L, L, M, M, X},  // off, migrated
+      {M, M, X, w, X, L, L, M, M, X},  // absent
   }};
   check(table, Millis(60'000));
 }
 
 TEST_CASE("an emulator that died at the source is started once only") {
   Table table{{
-      {C, C, w, w, w, S, S, S, S},  // running
-      {w, w, w, w, w, w, w, w, w},  // running, moving
-      {w, w, w, w, w, w, w, w, w},  // paused, moving
-      {w, w, w, w, w, w, w, R, R},  // paused
-      {w, w, w, w, w, w, w, S, S},  // paused by a person
-      {M, M, w, w, w, L, X, X, X},  // crashed
-      {M, M, w, w, w, L, M, M, S},  // shut down
-      {M, M, w, w, w, L, M, M, X},  // off, migrated
-      {M, M, w, w, w, L, M, M, X},  // absent
+      {C, C, w, w, w, S, S, S, S, S},  // running
+      {w, w, w, w, w, w, w, w, w, w},  // running, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused, moving
+      {w, w, w, w, w, w, w, w, R, R},  // paused
+      {w, w, w, w, w, w, w, w, S, S},  // paused by a person
+      {M, M, w, w, w, L, L, X, X, X},  // crashed
+      {M, M, w, w, w, L, L, X, X, X},  // off with its host
+      {M, M, w, w, w, L, L, M, M, S},  // shut down
+      {M, M, w, w, w, L, L, M, M, X},  // off, migrated
+      {M, M, w, w, w, L, L, M, M, X},  // absent
   }};
   check(table, Millis(2'000), true);
 }

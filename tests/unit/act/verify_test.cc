@@ -97,6 +97,9 @@ TEST_CASE("a VM that died there is told from one that was shut down there") {
   view.now->presence = {.state = State::off, .defined = true, .crashed = true, .reason = ""};
   CHECK(judge(view, kRules).act == WatchAct::died);
   view.now->presence.crashed = false;
+  view.now->presence.unexplained = true;
+  CHECK(judge(view, kRules).act == WatchAct::died);
+  view.now->presence.unexplained = false;
   CHECK(judge(view, kRules).act == WatchAct::shut_down);
   view.now->presence = {};
   CHECK(judge(view, kRules).act == WatchAct::elsewhere);
