@@ -13,6 +13,11 @@ inline bool silence(const Error& error) {
   return error.code == Code::unreachable || error.code == Code::timeout;
 }
 
+/// Nobody answered, or a bound was reached there: it may be asked again.
+inline bool putOff(const Error& error) {
+  return silence(error) || error.code == Code::busy;
+}
+
 inline bool allHeld(const std::vector<Check>& checks) {
   return std::ranges::all_of(checks, &Check::held);
 }

@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Millis kRetry{1'000};
-constexpr int kUndoTries = 300;
+constexpr int kUndoTries = 60;
 /// The destination's clock may differ from ours, so its `expires` bounds the pace only roughly.
 constexpr Millis kSlowestRenewal{20'000}, kFastestRenewal{1'000};
 
@@ -46,11 +46,12 @@ asio::awaitable<Result<DepartureFacts>> gatherFacts(Departures& shared, Uuid vm,
   const auto host = co_await shared.here.host();
   if (!host) co_return fail(host.error());
   facts.storage = host->storage;
+  facts.disk_locks = host->disk_locks;
   co_return facts;
 }
 
 ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml,
-                          std::vector<DiskCopy> copied) {
+                          std::vector<DiskCopy> copied, std::vector<std::string> storage) {
   ReserveOrder order;
   order.operation = operation.id;
   order.origin = operation.origin;
@@ -64,6 +65,7 @@ ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::str
   order.copy_storage = operation.copy_storage;
   order.live_xml = std::move(live_xml);
   order.copied = std::move(copied);
+  order.storage = std::move(storage);
   return order;
 }
 
@@ -106,6 +108,7 @@ asio::awaitable<Migration::MaybeOff> Migration::check() {
   op_.copy_storage = departure.copy_storage;
   op_.record.copied_disks = std::move(departure.copied_disks);
   copied_ = std::move(departure.disks);
+  storage_ = std::move(departure.storage);
   live_xml_ = facts->definition.live;
   metadata_ = facts->placed->metadata;
   op_.memory_bytes = facts->placed->memory_bytes;
@@ -122,7 +125,7 @@ asio::awaitable<Migration::MaybeOff> Migration::reserve() {
   const auto there = peer();
   if (!there) co_return CallOff{OperationState::refused, toName() + " is not the host that it was"};
   const auto answer = co_await there->reserve(
-      reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {}), copied_));
+      reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {}), copied_, storage_));
   if (!answer) co_return CallOff{OperationState::refused, answer.error().in(toName()).message};
   if (!allHeld(answer->checks))
     co_return CallOff{OperationState::refused, toName() + ": " + faults(answer->checks)};
@@ -152,7 +155,7 @@ asio::awaitable<void> Migration::renewing(std::shared_ptr<Migration> self) {
     if (renewed)
       pause = std::clamp(std::chrono::duration_cast<Millis>(renewed->expires - now) / 3,
                          kFastestRenewal, kSlowestRenewal);
-    else if (!silence(renewed.error()))
+    else if (renewed.error().code == Code::not_found || renewed.error().code == Code::refused)
       self->reservation_lost_ = true;
     due = self->shared_.clock.mono() + pause;
   }
@@ -193,9 +196,18 @@ asio::awaitable<Migration::MaybeOff> Migration::clear() {
   co_return std::nullopt;
 }
 
-/// What may have changed since it was looked at, asked once more: nothing has moved yet.
+/// What may have changed since pre-flight, asked once more: nothing has moved yet.
 asio::awaitable<Migration::MaybeOff> Migration::lastLook() {
   using State = Presence::State;
+  const auto here = co_await shared_.here.presence(op_.vm);
+  if (!here) co_return CallOff{OperationState::failed, here.error().in("libvirt here").message};
+  if (here->state != State::running || here->job != Presence::Job::none)
+    co_return CallOff{OperationState::refused,
+                      fmt::format("it is {} by now, job {}", name(here->state), name(here->job))};
+  const auto placed = co_await shared_.here.placed();
+  if (!placed) co_return CallOff{OperationState::failed, placed.error().in("libvirt here").message};
+  const auto listed = std::ranges::find(*placed, op_.vm, &PlacedVm::uuid);
+  if (listed != placed->end()) metadata_ = listed->metadata;
   const auto before = co_await askThere();
   if (!before) co_return CallOff{OperationState::refused, before.error().in(toName()).message};
   const auto state = before->presence.state;
@@ -233,7 +245,19 @@ asio::awaitable<void> Migration::callOff(CallOff why) {
   co_await restoreAutostart();
   if (const auto there = peer(); there && op_.state >= OperationState::reserving)
     std::ignore = co_await there->release(op_.id);
-  co_await finish(why.state, fmt::format("{}; {} stays at {}", why.message, vmName(), fromName()));
+  const auto here = co_await shared_.here.presence(op_.vm);
+  const bool off =
+      here && (here->state == Presence::State::off || here->state == Presence::State::absent);
+  // Pre-flight found it running; that it is off since is nobody's wish unless libvirt says whose.
+  const bool died = off && op_.state >= OperationState::reserving &&
+                    (here->state == Presence::State::absent || here->crashed || here->unexplained);
+  if (died)
+    advise(fmt::format("it died before anything moved: start it: virsh start {}", op_.vm.text()));
+  // Nothing was taken away from it here.
+  op_.record.definition.clear();
+  co_await finish(died ? OperationState::needs_person : why.state,
+                  off ? fmt::format("{}; {} is off at {}", why.message, vmName(), fromName())
+                      : fmt::format("{}; {} stays at {}", why.message, vmName(), fromName()));
 }
 
 }  // namespace virtseer::act

@@ -35,7 +35,7 @@ boost::asio::awaitable<Result<DepartureFacts>> gatherFacts(Departures& shared, U
 
 /// What a destination is asked for.
 ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::string live_xml,
-                          std::vector<DiskCopy> copied);
+                          std::vector<DiskCopy> copied, std::vector<std::string> storage);
 
 /// One migration: goes from the state that its operation is in to an ended one. Each state is
 /// written down before it is acted upon. Loop thread; owned by the coroutines that run it.
@@ -139,8 +139,11 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<bool> restartSource(std::string words, Sides& sides);
   Task<bool> dropSource(std::string words, Sides& sides);
   Task<bool> reviveThere(std::string words);
+  Task<Result<void>> askToRevive();
+  void adviseOnDeath();
   Task<void> stand(OperationState state, std::string words);
   Task<void> setDisksAside();
+  Task<Result<void>> renamed(std::string path, std::string aside);
 
   // migration_word.cc: a person's word that the silent destination is off for good.
   Task<bool> destinationAnswers();
@@ -154,12 +157,15 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<bool> reviveWatched(std::string words);
   Task<void> failedWatch(std::string words);
   Task<void> commit();
+  Task<void> committed(bool taken_over);
+  std::string whereThere() const;
   Task<Result<void>> handOver(MoveOutcome outcome);
   Task<void> handOverFailed();
   Task<void> deleteSetAside();
   void adviseOnDisks();
   Task<void> bringBack();
   Task<void> askForReturn();
+  void recallReturn();
   Task<bool> followReturn(const Sides& sides);
   Task<void> broughtBack();
 
@@ -183,8 +189,9 @@ class Migration : public std::enable_shared_from_this<Migration> {
   bool writing_ = false;
   std::string live_xml_;   ///< for the destination's pre-flight; not kept, since it holds secrets
   std::string room_note_;  ///< what the destination said of the room that it holds
-  std::vector<DiskCopy> copied_;            ///< the disks that pre-flight found to be copied
-  std::optional<PolicyMetadata> metadata_;  ///< the domain's, as pre-flight found it
+  std::vector<DiskCopy> copied_;      ///< the disks that pre-flight found to be copied
+  std::vector<std::string> storage_;  ///< of the disks that are not copied, as pre-flight found it
+  std::optional<PolicyMetadata> metadata_;  ///< the domain's, as it was found last
   bool called_;  ///< libvirt was told to move it, by this life of the daemon or an earlier one
   std::shared_ptr<Call> call_;
   std::optional<Error> move_error_;
@@ -197,9 +204,13 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::uint64_t processed_ = 0, iteration_ = 0, nearest_ = ~std::uint64_t{0};
   bool still_moving_ = false;  ///< libvirt's job was there when the sides were asked last
   bool fenced_ = false;        ///< a person says that the silent destination is off for good
-  bool revive_asked_ = false;
+  std::optional<Presence> last_there_;  ///< as the destination said last
+  bool revive_asked_ = false;           ///< and it was done
+  int revive_refusals_ = 0;
   int undefine_failures_ = 0;
-  bool way_back_asked_ = false;
+  int failures_ = 0;                                    ///< of other acts on the copy here
+  std::chrono::steady_clock::time_point way_back_due_;  ///< when it may be asked for again
+  int way_back_tries_ = 0;
   bool way_back_refused_ = false;
   std::string way_back_error_;
   std::string way_back_;  ///< the operation at the destination that brings it back

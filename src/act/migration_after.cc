@@ -13,8 +13,11 @@ namespace {
 
 constexpr std::size_t kMovesKept = 50;
 constexpr Millis kSlowPoll{1'000};
+constexpr Millis kUnanswered{10'000};
+constexpr int kHandOverTries = 5;
 constexpr int kBusyTries = 24;
 constexpr Millis kBusyPause{5'000};
+constexpr std::string_view kAsOperation = "as operation ";
 /// Without a job and with the VM still there for so long, the way back is not under way.
 constexpr Millis kNotComing{30'000};
 
@@ -74,20 +77,17 @@ asio::awaitable<void> Migration::watch() {
 
 /// False if the operation ended: it has been revived before, or may not be.
 asio::awaitable<bool> Migration::reviveWatched(std::string words) {
-  const auto there = peer();
-  if (!revive_asked_ && there) {
-    addStep(op_, OperationState::verifying, words + ": it is to be started again there");
+  const auto note = words + ": it is to be started again there";
+  if (!revive_asked_ && op_.steps.back().note != note) {
+    addStep(op_, OperationState::verifying, note);
     co_await keep();
-    const auto done = co_await there->revive(op_.id);
-    if (done || silence(done.error())) {
-      revive_asked_ = static_cast<bool>(done);
-      co_return true;
-    }
-    words += "; " + printable(done.error().message);
   }
-  advise(fmt::format("find out why it died at {}, then start it there: virsh start {}", toName(),
-                     op_.vm.text()));
+  const auto asked = co_await askToRevive();
+  if (asked) co_return true;
+  words += "; " + printable(asked.error().message);
+  adviseOnDeath();
   co_await handOverFailed();
+  adviseOnDisks();
   co_await finish(OperationState::needs_person, std::move(words));
   co_return false;
 }
@@ -97,12 +97,13 @@ asio::awaitable<void> Migration::failedWatch(std::string words) {
     return vm && vm->presence.state == Presence::State::running;
   };
   std::string closed;
+  const auto now = co_await askThere();
   if (op_.origin == OperationOrigin::returning)
     closed = "it has come back already once";
   else if (!op_.record.may_return || !shared_.context.policy(op_.vm).return_trip)
     closed = "its policy forbids the way back";
-  else if (!running(co_await askThere()))
-    closed = "it does not run there";
+  else if (!running(now))
+    closed = now ? "the way back is for a VM that runs" : toName() + " is silent";
   if (closed.empty()) {
     co_await mustEnter(OperationState::returning, words);
     co_return;
@@ -112,13 +113,19 @@ asio::awaitable<void> Migration::failedWatch(std::string words) {
   advise(fmt::format("look after {} at {}, or bring it back from there: virtseer migrate {} {}",
                      vmName(), toName(), op_.vm.text(), fromName()));
   co_await finish(OperationState::needs_person,
-                  fmt::format("it runs at {}, and not well: {}; {}", toName(), words, closed));
+                  fmt::format("{}, and not well: {}; {}", whereThere(), words, closed));
 }
 
-/// What belongs to the VM follows it.
+/// As the destination said last: "it runs at b".
+std::string Migration::whereThere() const {
+  if (!last_there_ || last_there_->state == Presence::State::running)
+    return "it runs at " + toName();
+  return fmt::format("it is {} at {}", name(last_there_->state), toName());
+}
+
+/// What belongs to the VM follows it. Only its own destination's answer counts.
 asio::awaitable<Result<void>> Migration::handOver(MoveOutcome outcome) {
-  const auto there = peer();
-  if (!there) co_return fail(Code::unreachable, toName() + " is not among the peers");
+  if (!co_await askThere()) co_return fail(Code::unreachable, toName() + " is silent");
   CommitOrder order;
   order.autostart = op_.record.autostart;
   order.moves = shared_.context.moves(op_.vm);
@@ -126,39 +133,66 @@ asio::awaitable<Result<void>> Migration::handOver(MoveOutcome outcome) {
   if (order.moves.size() > kMovesKept)
     order.moves.erase(order.moves.begin(),
                       order.moves.end() - static_cast<std::ptrdiff_t>(kMovesKept));
+  const auto there = peer();
+  if (!there) co_return fail(Code::unreachable, toName() + " is not the host that it was");
   co_return co_await there->commit(op_.id, std::move(order));
 }
 
-/// Once; the move is remembered here where it cannot be there, so that the VM is left alone for a
-/// while wherever it goes next.
+/// Within a bound; the move is remembered here where it cannot be there, so that the VM is left
+/// alone for a while wherever it goes next.
 asio::awaitable<void> Migration::handOverFailed() {
-  if (!co_await handOver(MoveOutcome::failed))
-    shared_.context.moved(op_.vm, pastMove(MoveOutcome::failed));
+  for (int tries = 0; tries < kHandOverTries; ++tries) {
+    const auto done = co_await handOver(MoveOutcome::failed);
+    if (done) co_return;
+    if (!putOff(done.error())) break;
+    co_await pause(kSlowPoll);
+  }
+  shared_.context.moved(op_.vm, pastMove(MoveOutcome::failed));
+  if (op_.record.autostart)
+    advise(fmt::format("let it start with its host, wherever it stays: virsh autostart {}",
+                       op_.vm.text()));
 }
 
 asio::awaitable<void> Migration::commit() {
-  bool taken_over = false;
-  while (!taken_over) {
+  Sides sides;
+  auto heard = shared_.clock.mono();
+  for (;;) {
     const auto done = co_await handOver(MoveOutcome::done);
-    taken_over = static_cast<bool>(done);
-    if (taken_over) break;
-    op_.message = fmt::format("it runs at {}, which is to be told so: {}", toName(),
-                              printable(done.error().message));
-    if (!silence(done.error())) {
-      advise(fmt::format("{} did not take it over: {}", toName(), printable(done.error().message)));
+    if (done) {
+      co_await committed(true);
+      co_return;
+    }
+    const auto why = printable(done.error().message);
+    if (!putOff(done.error())) {
+      advise(fmt::format("{} did not take it over: {}", toName(), why));
       if (op_.record.autostart)
         advise(fmt::format("let it start with {}: virsh autostart {}", toName(), op_.vm.text()));
       shared_.context.moved(op_.vm, pastMove(MoveOutcome::done));
-      break;
+      co_await committed(false);
+      co_return;
+    }
+    if (!silence(done.error())) heard = shared_.clock.mono();
+    const auto words = fmt::format("{}, which is to be told so: {}", whereThere(), why);
+    co_await stand(
+        since(heard) < kUnanswered ? OperationState::committing : OperationState::uncertain, words);
+    if (fenced_) {
+      co_await ask(sides);
+      if (co_await endOnWord(sides)) co_return;
     }
     co_await pause(kSlowPoll);
   }
+}
+
+asio::awaitable<void> Migration::committed(bool taken_over) {
   if (taken_over)
     co_await deleteSetAside();
   else
     adviseOnDisks();
   if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
-  co_await finish(OperationState::done, fmt::format("{} runs at {}", vmName(), toName()));
+  const bool off = last_there_ && last_there_->state == Presence::State::off;
+  co_await finish(OperationState::done,
+                  off ? fmt::format("{} moved to {}, and was shut down there", vmName(), toName())
+                      : fmt::format("{} runs at {}", vmName(), toName()));
 }
 
 void Migration::adviseOnDisks() {
@@ -169,7 +203,11 @@ void Migration::adviseOnDisks() {
 
 asio::awaitable<void> Migration::deleteSetAside() {
   for (const auto& path : op_.record.set_aside) {
-    const auto done = co_await shared_.here.deleteVolume(path);
+    auto done = co_await shared_.here.deleteVolume(path);
+    for (int tries = 1; tries < kHandOverTries && !done && silence(done.error()); ++tries) {
+      co_await pause(kSlowPoll);
+      done = co_await shared_.here.deleteVolume(path);
+    }
     if (!done)
       advise(fmt::format("{} at {} is out of date and could not be deleted ({})", printable(path),
                          fromName(), printable(done.error().message)));
@@ -178,49 +216,64 @@ asio::awaitable<void> Migration::deleteSetAside() {
 
 // The way back.
 
+/// Once more for as long as it is not known whether it was begun: the daemon there begins it once,
+/// however often it is asked. Nothing if that is known, or it was refused.
 asio::awaitable<void> Migration::askForReturn() {
-  for (int tries = 1;; ++tries) {
-    const auto there = peer();
-    const auto begun = there ? co_await there->sendBack(op_.id)
-                             : Result<Operation>(fail(Code::unreachable, "unknown peer"));
-    if (begun) {
-      way_back_ = begun->id;
-      addStep(op_, OperationState::returning, "as operation " + printable(way_back_));
-      co_await keep();
-      co_return;
-    }
-    way_back_error_ = printable(begun.error().message);
-    op_.message = "the way back: " + way_back_error_;
-    way_back_refused_ = !silence(begun.error());
-    // Other moves are under way there: nothing was begun, and soon may be.
-    if (begun.error().code != Code::busy || tries >= kBusyTries) co_return;
-    co_await pause(kBusyPause);
+  const auto now = shared_.clock.mono();
+  if (!way_back_.empty() || way_back_refused_ || now < way_back_due_) co_return;
+  way_back_due_ = now + kBusyPause;
+  const auto there = peer();
+  if (!there || !co_await askThere()) co_return;
+  const auto begun = co_await there->sendBack(op_.id);
+  if (begun) {
+    way_back_ = begun->id;
+    way_back_error_.clear();
+    addStep(op_, OperationState::returning, std::string(kAsOperation) + printable(way_back_));
+    co_await keep();
+    co_return;
   }
+  way_back_error_ = printable(begun.error().message);
+  way_back_refused_ = !putOff(begun.error()) || ++way_back_tries_ >= kBusyTries;
+}
+
+/// What an earlier life of the daemon had heard of it.
+void Migration::recallReturn() {
+  for (const auto& step : op_.steps)
+    if (step.state == OperationState::returning && step.note.starts_with(kAsOperation))
+      way_back_ = step.note.substr(kAsOperation.size());
 }
 
 asio::awaitable<void> Migration::bringBack() {
-  if (!taken_up_ && !std::exchange(way_back_asked_, true)) co_await askForReturn();
+  recallReturn();
   Sides sides;
   while (!ended(op_.state)) {
-    co_await pause(std::max(shared_.rules.poll, kSlowPoll));
     co_await ask(sides);
     if (co_await endOnWord(sides)) co_return;
+    const auto* away = sides.destination ? &sides.destination->presence : nullptr;
+    if (away && away->state == Presence::State::running && away->job == Presence::Job::none)
+      co_await askForReturn();
     if (!sides.source || !sides.destination)
       co_await stand(OperationState::uncertain, "on its way back, and a host is silent");
     else if (co_await followReturn(sides))
       co_return;
+    co_await pause(std::max(shared_.rules.poll, kSlowPoll));
   }
 }
 
 /// True if it has ended: the VM is here again, or stays there.
 asio::awaitable<bool> Migration::followReturn(const Sides& sides) {
   using State = Presence::State;
-  co_await stand(OperationState::returning, "on its way back");
+  co_await stand(OperationState::returning, way_back_error_.empty()
+                                                ? "on its way back"
+                                                : "on its way back: " + way_back_error_);
   auto end = way_back_error_;
-  bool over = way_back_refused_ || since(sides.since) >= kNotComing;
+  // While it may still be asked for, or its answer was lost, nothing is over.
+  const bool open = way_back_.empty() && !way_back_refused_ &&
+                    sides.destination->presence.state == State::running;
+  bool over = way_back_refused_ || (!open && since(sides.since) >= kNotComing);
   if (const auto there = peer(); there && !way_back_.empty()) {
     const auto back = co_await there->operation(way_back_);
-    if (back && !ended(back->state)) co_return false;
+    if (back ? !ended(back->state) : putOff(back.error())) co_return false;
     if (back) {
       end = printable(back->message);
       over = true;

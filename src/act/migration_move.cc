@@ -52,6 +52,11 @@ asio::awaitable<void> Migration::libvirtsCall(std::shared_ptr<Migration> self,
   order.auto_converge = rules.auto_converge;
   order.bandwidth_bytes_per_s = rules.bandwidth_bytes_per_s;
   order.downtime_limit = rules.downtime_limit;
+  // What comes without a claim is watched by nobody there.
+  if (self->reservation_lost_) {
+    call->end = fail(Code::refused, self->toName() + " holds no room for it any more");
+    co_return;
+  }
   call->end = co_await self->shared_.here.migrate(std::move(order));
 }
 
@@ -79,10 +84,17 @@ asio::awaitable<bool> Migration::follow() {
   } else if (silence(progress.error())) {
     // That libvirt is silent does not say that the move does not come nearer to its end.
     alive_at_ = nearer_at_ = shared_.clock.mono();
+    // Of a VM that is off by now libvirt has no job to tell of.
+    const auto here = co_await shared_.here.presence(op_.vm);
+    if (!call_ && here &&
+        (here->state == Presence::State::off || here->state == Presence::State::absent))
+      co_return false;
   } else if (!call_ && progress.error().code == Code::not_found) {
     co_return false;
   }
   if (abort_reason_.empty() && op_.abort_requested) abort_reason_ = "a person asked for its end";
+  if (abort_reason_.empty() && reservation_lost_)
+    abort_reason_ = toName() + " holds no room for it any more";
   if (abort_reason_.empty() && stalled(op_.progress))
     abort_reason_ = fmt::format("no progress for {} s", shared_.rules.stall.count() / 1000);
   if (abort_reason_.empty()) co_return true;

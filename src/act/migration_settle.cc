@@ -9,7 +9,11 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr int kUndefineTries = 20;
+/// Of an act here that libvirt refuses, or does not answer to: then a person is told.
+constexpr int kTries = 20;
+constexpr Millis kRetry{1'000};
+/// Of asking the destination to start what died there, while it is not sure yet that it may.
+constexpr int kReviveRefusals = 40;
 
 /// Takes for granted that nothing moves any more.
 bool endsTheMove(Verdict verdict) {
@@ -110,11 +114,15 @@ asio::awaitable<bool> Migration::stayed(std::string words, const Sides& sides) {
   if (sides.source && sides.source->state == Presence::State::running && !sides.source->defined &&
       !op_.record.definition.empty()) {
     const auto defined = co_await shared_.here.define(op_.record.definition);
-    if (!defined && silence(defined.error())) co_return false;
+    if (!defined && silence(defined.error()) && ++failures_ < kTries) co_return false;
     if (!defined)
       advise(fmt::format("its definition at {} is gone and could not be made again: {}", fromName(),
                          printable(defined.error().message)));
+    else
+      op_.record.definition.clear();
   }
+  // It holds secrets, and what libvirt here has needs no second keeper.
+  if (sides.source && sides.source->defined) op_.record.definition.clear();
   co_await restoreAutostart();
   if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
   if (op_.record.restarted)
@@ -143,10 +151,12 @@ asio::awaitable<bool> Migration::resumeSource(std::string words, Sides& sides) {
   co_await mustEnter(OperationState::settling, words + ": it is resumed here");
   if (!co_await stillSo(Verdict::resume_source, sides)) co_return false;
   const auto done = co_await shared_.here.resume(op_.vm);
-  if (!done)
-    op_.message =
-        fmt::format("{}; it cannot be resumed: {}", words, printable(done.error().message));
-  co_return false;
+  if (done) co_return false;
+  words += "; it cannot be resumed: " + printable(done.error().message);
+  op_.message = words;
+  if (++failures_ < kTries) co_return false;
+  advise(fmt::format("set it going at {}: virsh resume {}", fromName(), op_.vm.text()));
+  co_return co_await lost(std::move(words), sides);
 }
 
 asio::awaitable<bool> Migration::restartSource(std::string words, Sides& sides) {
@@ -166,32 +176,51 @@ asio::awaitable<bool> Migration::dropSource(std::string words, Sides& sides) {
   if (!co_await stillSo(Verdict::drop_source, sides)) co_return false;
   auto done = co_await shared_.here.destroy(op_.vm);
   if (done) done = co_await shared_.here.undefine(op_.vm);
-  if (!done)
-    op_.message = fmt::format("{}; it cannot be ended: {}", words, printable(done.error().message));
-  co_return false;
+  if (done) co_return false;
+  words += "; it cannot be ended: " + printable(done.error().message);
+  op_.message = words;
+  if (++failures_ < kTries) co_return false;
+  advise(
+      fmt::format("end the copy at {}, which is out of date: virsh destroy {}, virsh undefine {}",
+                  fromName(), op_.vm.text(), op_.vm.text()));
+  co_return co_await lost(std::move(words), sides);
+}
+
+/// Asks the destination to start what died there. It may not be sure yet that it may: a refusal is
+/// repeated for a while. An error if a person is needed.
+asio::awaitable<Result<void>> Migration::askToRevive() {
+  if (revive_asked_) co_return fail(Code::refused, "it died again after it was started once more");
+  const auto there = peer();
+  Result<void> done = fail(Code::unreachable, toName() + " is silent");
+  if (there && co_await askThere()) done = co_await there->revive(op_.id);
+  revive_asked_ = static_cast<bool>(done);
+  if (done || putOff(done.error()) || ++revive_refusals_ < kReviveRefusals) {
+    if (!done) op_.message = "it is to be started again there: " + printable(done.error().message);
+    co_return Result<void>{};
+  }
+  co_return fail(done.error().in(toName() + " does not start it again"));
+}
+
+void Migration::adviseOnDeath() {
+  advise(fmt::format("find out why it died at {}, then start it there: virsh start {}", toName(),
+                     op_.vm.text()));
 }
 
 asio::awaitable<bool> Migration::reviveThere(std::string words) {
-  const auto there = peer();
-  if (!there) co_return false;
-  if (revive_asked_) {
-    advise(fmt::format("find out why it died at {}, then start it there: virsh start {}", toName(),
-                       op_.vm.text()));
-    co_await finish(OperationState::needs_person, words + " again after it was started once more");
-    co_return true;
-  }
-  const auto done = co_await there->revive(op_.id);
-  if (done || !silence(done.error())) revive_asked_ = true;
-  if (!done) op_.message = fmt::format("{}; {}", words, printable(done.error().message));
-  co_return false;
+  const auto asked = co_await askToRevive();
+  if (asked) co_return false;
+  adviseOnDeath();
+  adviseOnDisks();
+  co_await finish(OperationState::needs_person, words + "; " + printable(asked.error().message));
+  co_return true;
 }
 
 asio::awaitable<bool> Migration::moved(std::string words, const Sides& sides) {
   if (sides.source->state == Presence::State::off && sides.source->defined &&
-      undefine_failures_ < kUndefineTries) {
+      undefine_failures_ < kTries) {
     // What is left defined could be started by anybody.
     const auto done = co_await shared_.here.undefine(op_.vm);
-    if (!done && ++undefine_failures_ == kUndefineTries)
+    if (!done && ++undefine_failures_ == kTries)
       advise(
           fmt::format("remove its definition at {}: virsh undefine {}", fromName(), op_.vm.text()));
     co_return false;
@@ -218,12 +247,33 @@ asio::awaitable<void> Migration::setDisksAside() {
     co_await keep();
   }
   for (const auto& path : record.copied_disks) {
-    const auto done = co_await shared_.here.setAside(path, aside(path));
-    // After a restart in the middle it is renamed already.
-    if (done || done.error().code == Code::not_found) continue;
+    const auto done = co_await renamed(path, aside(path));
+    if (done) continue;
+    const auto why = printable(done.error().message);
+    // An attempt that was given up may still take effect: then it bears the name that is kept here.
+    if (silence(done.error())) {
+      advise(
+          fmt::format("{} at {} is out of date, and it is not known whether it was renamed to "
+                      "{} ({}): unless {} is back there, remove whichever is left",
+                      printable(path), fromName(), printable(aside(path)), why, vmName()));
+      continue;
+    }
     std::erase(op_.record.set_aside, aside(path));
-    advise(fmt::format("{} at {} is out of date and could not be renamed ({}): remove it by hand",
-                       printable(path), fromName(), printable(done.error().message)));
+    advise(
+        fmt::format("{} at {} is out of date and could not be renamed ({}): remove it by hand "
+                    "unless {} is back there",
+                    printable(path), fromName(), why, vmName()));
+  }
+}
+
+/// Again for as long as libvirt is silent, within a bound: what is renamed already is done.
+asio::awaitable<Result<void>> Migration::renamed(std::string path, std::string aside) {
+  for (int tries = 1;; ++tries) {
+    auto done = co_await shared_.here.setAside(path, aside);
+    if (done || done.error().code == Code::not_found) co_return Result<void>{};
+    if (!silence(done.error()) || tries >= kTries) co_return done;
+    op_.message = "its former disk is to be renamed: " + printable(done.error().message);
+    co_await pause(kRetry);
   }
 }
 
@@ -237,12 +287,25 @@ asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
         fmt::format("it had moved to {}: find out where it was moved on to from there", toName()));
   if (nowhere && !op_.record.moved && !op_.record.definition.empty()) {
     const auto defined = co_await shared_.here.define(op_.record.definition);
-    if (!defined && silence(defined.error())) co_return false;
-    if (defined)
+    if (!defined && silence(defined.error()) && ++failures_ < kTries) co_return false;
+    if (!defined)
+      advise(fmt::format("it could not be defined at {} again: {}", fromName(),
+                         printable(defined.error().message)));
+    else
       advise(
           fmt::format("it is defined at {} again, and off: if its disks there are the newest, "
                       "start it: virsh start {}",
                       fromName(), op_.vm.text()));
+  }
+  const bool there_absent =
+      sides.destination && sides.destination->presence.state == Presence::State::absent;
+  if (op_.record.restarted && there_absent && sides.source->state == Presence::State::off)
+    advise(fmt::format("find out why it died at {}, then start it there: virsh start {}",
+                       fromName(), op_.vm.text()));
+  if (sides.source->state == Presence::State::running && sides.destination &&
+      sides.destination->presence.state == Presence::State::running) {
+    advise(fmt::format("end one of the two at once: virsh destroy {}", op_.vm.text()));
+    advise("then check its disks: both have written");
   }
   advise(fmt::format("look at both hosts before anything is started: virsh domstate --reason {}",
                      op_.vm.text()));

@@ -53,6 +53,7 @@ asio::awaitable<Result<RemoteVm>> Migration::askThere() {
   auto answer = co_await there->vm(op_.vm);
   if (answer && answer->host != op_.to)
     co_return fail(Code::unreachable, "another host answers at the address of " + toName());
+  if (answer) last_there_ = answer->presence;
   co_return answer;
 }
 

@@ -153,7 +153,7 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   operation.copy_storage = out.copy_storage;
   if (facts->placed) operation.memory_bytes = facts->placed->memory_bytes;
   auto question = reserveOrder(operation, shared.context.self(), facts->definition.live,
-                               std::move(departure.disks));
+                               std::move(departure.disks), std::move(departure.storage));
   question.dry_run = true;
   auto answer = co_await (*peer)->reserve(std::move(question));
   if (!answer)
@@ -171,6 +171,10 @@ asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {
   if (!peer) co_return fail(peer.error());
   if ((*peer)->host() == shared.context.self().uuid)
     co_return fail(Code::invalid, printable((*peer)->name()) + " is this host");
+  // Whoever asks again, since an answer was lost, is not to take that for another one's.
+  if (impl_->beginning.contains(order.vm))
+    co_return fail(Code::busy,
+                   fmt::format("an operation of {} is being begun", printable(vm->name)));
   if (busy(order.vm))
     co_return fail(Code::refused, "another operation moves " + printable(vm->name));
   if (impl_->arriving(order))

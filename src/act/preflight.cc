@@ -80,14 +80,42 @@ struct DiskKinds {
   std::size_t local = 0;
 };
 
+bool onShared(const DepartureFacts& facts, const DiskNeed& disk) {
+  const auto reach = std::ranges::find(facts.storage, disk.storage, &StorageReach::id);
+  return reach != facts.storage.end() && reach->shared;
+}
+
 DiskKinds disks(const DepartureFacts& facts) {
   DiskKinds kinds;
   if (!facts.placed) return kinds;
-  for (const auto& disk : facts.placed->disks) {
-    const auto reach = std::ranges::find(facts.storage, disk.storage, &StorageReach::id);
-    ++(reach != facts.storage.end() && reach->shared ? kinds.shared : kinds.local);
-  }
+  for (const auto& disk : facts.placed->disks)
+    ++(onShared(facts, disk) ? kinds.shared : kinds.local);
   return kinds;
+}
+
+/// What the destination must reach as the same storage. An image file that only this host sees is
+/// not among them: the destination looks for it itself, and takes only a medium that is read. A
+/// block device is: one of the same path proves nothing.
+std::vector<std::string> storageThere(const DepartureFacts& facts, bool copy) {
+  std::vector<std::string> out;
+  if (!facts.placed) return out;
+  for (const auto& disk : facts.placed->disks) {
+    const bool device = !copy && disk.storage.starts_with("block:");
+    if (!device && !onShared(facts, disk)) continue;
+    if (std::ranges::find(out, disk.storage) == out.end()) out.push_back(disk.storage);
+  }
+  return out;
+}
+
+/// What virtseer does by itself with disks that both hosts can write asks for a guard over them.
+std::optional<Check> locks(const DepartureFacts& facts, const DiskKinds& kinds) {
+  if (kinds.shared == 0 || facts.origin == OperationOrigin::person) return std::nullopt;
+  if (facts.disk_locks) return Check{"locks", true, "a lock manager guards its disks here"};
+  if (facts.policy.unlocked_disks)
+    return Check{"locks", true, "its policy waives a lock manager for its shared disks"};
+  return Check{"locks", false,
+               "its disks are shared and no lock manager guards them here: set one up, or let its "
+               "policy waive it (unlocked_disks)"};
 }
 
 Check storage(const DepartureFacts& facts, const DiskKinds& kinds, bool copy) {
@@ -143,6 +171,8 @@ Departure preflight(const DepartureFacts& facts) {
   out.checks = {destination(facts), state(facts), policy(facts), jobs(facts), devices(facts)};
   if (auto check = managed(facts)) out.checks.push_back(std::move(*check));
   out.checks.push_back(storage(facts, kinds, out.copy_storage));
+  if (auto check = locks(facts, kinds)) out.checks.push_back(std::move(*check));
+  out.storage = storageThere(facts, out.copy_storage);
   return out;
 }
 

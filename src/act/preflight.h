@@ -24,6 +24,7 @@ struct DepartureFacts {
   platform::VmDefinition definition;
   std::optional<PlacedVm> placed;  ///< absent: libvirt does not list it as active
   std::vector<StorageReach> storage;
+  bool disk_locks = false;  ///< a lock manager guards disks here
 };
 
 /// What pre-flight at the source found.
@@ -32,6 +33,7 @@ struct Departure {
   bool copy_storage = false;
   std::vector<DiskCopy> disks;            ///< that the move copies
   std::vector<std::string> copied_disks;  ///< image files among them, which stay behind
+  std::vector<std::string> storage;       ///< StorageReach::id of each disk that is not copied
 };
 
 /// `policy`, lowered by what the domain's metadata says by now: it may be newer than what policy

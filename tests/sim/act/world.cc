@@ -142,12 +142,15 @@ void Side::know(Side& other) {
     co_return there->tell(vm);
   };
   peer->on_send_back = [there, to = name](std::string id) -> asio::awaitable<Result<Operation>> {
+    // Once, however often it is asked for.
+    for (auto& begun : there->operations->all())
+      if (begun.return_of == id) co_return std::move(begun);
     act::MigrationOrder order;
     order.vm = kVm;
     order.to = to;
     order.origin = OperationOrigin::returning;
     order.return_of = id;
-    return there->operations->migrate(std::move(order));
+    co_return co_await there->operations->migrate(std::move(order));
   };
   peer->on_operation = [there](std::string id) -> asio::awaitable<Result<Operation>> {
     const auto found = there->operations->find(id);
@@ -216,8 +219,8 @@ Result<Operation> Side::migrate(act::MigrationOrder order) {
   return now(time_, operations->migrate(std::move(order)));
 }
 
-Result<Operation> Side::abort(std::string id) {
-  return now(time_, operations->abort(std::move(id)));
+Result<Operation> Side::abort(std::string id, bool fenced) {
+  return now(time_, operations->abort(std::move(id), fenced));
 }
 
 Operation Side::only() const {

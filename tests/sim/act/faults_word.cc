@@ -1,0 +1,193 @@
+#include "sim/act/world.h"
+
+/// A destination that never comes back: what its silence is told as, and what a person's word ends.
+namespace virtseer::sim {
+namespace {
+
+using Where = Presence::State;
+
+bool advises(const Operation& operation, std::string_view words) {
+  return std::ranges::any_of(
+      operation.advice, [&](const auto& each) { return each.find(words) != std::string::npos; });
+}
+
+void loseB(World& world) {
+  world.none_may_run_for = Millis(3'600'000);
+  world.cut(true);
+  world.a.peer->port_answers = false;
+}
+
+/// The VM has moved, is watched, and its host is lost.
+std::string lostOnceItHadMoved(World& world) {
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::verifying));
+  REQUIRE(world.a.libvirt.find(kVm) == nullptr);
+  loseB(world);
+  world.b.libvirt.remove(kVm);
+  REQUIRE(world.reaches(State::uncertain));
+  return id;
+}
+
+TEST_CASE("a silent destination comes with advice, until it answers again") {
+  World world;
+  const auto id = lostOnceItHadMoved(world);
+  CHECK(advises(world.operation(), "virtseer abort " + id + " --fenced"));
+  world.b.libvirt.add(kVm, "web");
+  world.cut(false);
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::done);
+  CHECK(world.operation().advice.empty());
+}
+
+TEST_CASE(
+    "a person's word ends it: the definition is at the source again, and nothing is started") {
+  World world;
+  const auto id = lostOnceItHadMoved(world);
+  const auto asked = world.a.abort(id, true);
+  REQUIRE(asked);
+  REQUIRE(world.ends(Millis(10'000)));
+  const auto operation = world.operation();
+  CHECK(operation.state == State::needs_person);
+  CHECK_THAT(operation.message, Catch::Contains("powered off for good"));
+  CHECK(advises(operation, "virsh start"));
+  CHECK_FALSE(advises(operation, "--fenced"));
+  REQUIRE(world.a.libvirt.find(kVm) != nullptr);
+  CHECK(world.a.libvirt.vm(kVm).presence.state == Where::off);
+  CHECK(world.a.libvirt.vm(kVm).definition.autostart);
+  CHECK(world.a.libvirt.count("start ") == 0);
+  CHECK_FALSE(world.a.operations->busy(kVm));
+  CHECK(world.a.journal.kept.at(id).record.definition.empty());
+}
+
+TEST_CASE("a person's word about a VM that runs at the source lets it stay") {
+  World world;
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::migrating));
+  world.time.settle();
+  loseB(world);
+  world.a.libvirt.failMove(kVm, {Code::failed, "the other side is gone"});
+  world.b.libvirt.remove(kVm);
+  REQUIRE(world.reaches(State::uncertain));
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  CHECK(world.operation().state == State::failed);
+  world.checkRunsAtAOnly();
+  CHECK(world.a.libvirt.vm(kVm).definition.autostart);
+}
+
+TEST_CASE("a person's word about a VM that died at the source starts nothing either") {
+  World world;
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::migrating));
+  world.time.settle();
+  loseB(world);
+  world.a.libvirt.crash(kVm);
+  REQUIRE(world.reaches(State::uncertain));
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  CHECK(world.operation().state == State::needs_person);
+  CHECK(world.a.libvirt.count("define") == 0);
+  CHECK(world.a.libvirt.count("start ") == 0);
+  CHECK(world.a.libvirt.vm(kVm).definition.autostart);
+}
+
+TEST_CASE("a person's word is refused while the host answers, or if nothing is uncertain") {
+  World world;
+  const auto id = lostOnceItHadMoved(world);
+  SECTION("its port answers, if only by refusing") {
+    world.a.peer->port_answers = true;
+  }
+  SECTION("its daemon answers") {
+    world.a.peer->silent = false;
+  }
+  const auto asked = world.a.abort(id, true);
+  REQUIRE_FALSE(asked);
+  CHECK(asked.error().code == Code::refused);
+  CHECK(world.operation().state == State::uncertain);
+
+  World sure;
+  sure.movesTake(Millis(1'000));
+  const auto other = sure.begin().id;
+  REQUIRE(sure.reaches(State::verifying));
+  const auto early = sure.a.abort(other, true);
+  REQUIRE_FALSE(early);
+  CHECK(early.error().code == Code::refused);
+}
+
+TEST_CASE("a destination that answers before a person's word is acted upon proves it wrong") {
+  World world;
+  const auto id = lostOnceItHadMoved(world);
+  world.a.libvirt.hold(FakeActions::Call::presence);
+  const auto asking = [&] { return world.a.libvirt.held(FakeActions::Call::presence) > 0; };
+  REQUIRE(world.time.runUntil(asking, Millis(5'000)));
+  REQUIRE(world.a.abort(id, true));
+  world.b.libvirt.add(kVm, "web");
+  world.cut(false);
+  world.a.libvirt.release(FakeActions::Call::presence);
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::done);
+  CHECK(world.a.libvirt.count("define") == 0);
+}
+
+TEST_CASE("a destination that falls silent before it took over makes it uncertain, not forgotten") {
+  World world;
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::verifying));
+  world.time.run(world.a.rules.watch - Millis(3'000));
+  REQUIRE(world.operation().state == State::verifying);
+  world.a.peer->on_commit = [&, commit = world.a.peer->on_commit](std::string of,
+                                                                  CommitOrder order) {
+    if (world.b.committed.empty()) loseB(world);
+    return commit(std::move(of), std::move(order));
+  };
+  REQUIRE(world.reaches(State::committing));
+  REQUIRE(world.reaches(State::uncertain, Millis(20'000)));
+  CHECK(advises(world.operation(), "--fenced"));
+  SECTION("and complete once it answers") {
+    world.cut(false);
+    REQUIRE(world.ends());
+    CHECK(world.operation().state == State::done);
+    CHECK(world.operation().advice.empty());
+    world.checkRunsAtBOnly();
+  }
+  SECTION("and ended by a person's word") {
+    world.b.libvirt.remove(kVm);
+    REQUIRE(world.a.abort(id, true));
+    REQUIRE(world.ends(Millis(10'000)));
+    CHECK(world.operation().state == State::needs_person);
+    CHECK(world.a.libvirt.vm(kVm).presence.state == Where::off);
+  }
+  SECTION("also over a restart") {
+    world.a.kill();
+    world.a.start();
+    world.time.run(Millis(30'000));
+    CHECK(world.operation().state == State::uncertain);
+    world.cut(false);
+    REQUIRE(world.ends());
+    CHECK(world.operation().state == State::done);
+    world.checkRunsAtBOnly();
+  }
+}
+
+TEST_CASE("a person's word ends a way back that is uncertain") {
+  World world;
+  world.movesTake(Millis(2'000));
+  world.b.wellbeing.cpu_delay_cores = 3.0;
+  world.a.peer->on_send_back = [](std::string) -> boost::asio::awaitable<Result<Operation>> {
+    co_return fail(Code::busy, "2 migrations are under way");
+  };
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::returning));
+  loseB(world);
+  world.b.libvirt.remove(kVm);
+  REQUIRE(world.reaches(State::uncertain));
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  CHECK(world.operation().state == State::needs_person);
+  CHECK(world.a.libvirt.vm(kVm).presence.state == Where::off);
+}
+
+}  // namespace
+}  // namespace virtseer::sim
