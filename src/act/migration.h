@@ -46,6 +46,8 @@ class Migration : public std::enable_shared_from_this<Migration> {
             bool taken_up);
 
   const Operation& operation() const { return op_; }
+  /// Without the definition, which holds secrets and is large: it is never copied.
+  Operation told();
   /// Asks it to end; returns once that is written down.
   static boost::asio::awaitable<Result<Operation>> abort(std::shared_ptr<Migration> self);
   /// A person's word that the silent destination is off for good: it is ended without it. Returns

@@ -23,6 +23,16 @@ constexpr Millis kTurn{10};
 
 }  // namespace
 
+Operation Migration::told() {
+  struct Lent {
+    explicit Lent(std::string& from) : owner(from), definition(std::move(from)) { owner.clear(); }
+    ~Lent() { owner = std::move(definition); }
+    std::string& owner;
+    std::string definition;
+  } const lent(op_.record.definition);
+  return op_;
+}
+
 std::string Migration::vmName() const {
   return printable(op_.vm_name);
 }

@@ -29,13 +29,6 @@ bool moving(const Operation& operation) {
   return operation.state <= OperationState::settling;
 }
 
-/// Without what tells secrets, and is large.
-Operation told(const Operation& operation) {
-  auto out = operation;
-  out.record.definition.clear();
-  return out;
-}
-
 }  // namespace
 
 bool MigrationPreview::fits() const {
@@ -217,13 +210,13 @@ asio::awaitable<Result<Operation>> Operations::abort(std::string id, bool fenced
     co_return fail(Code::not_found, "no operation " + printable(id));
   auto asked =
       co_await (fenced ? Migration::fence(found->second) : Migration::abort(found->second));
-  if (!asked) co_return fail(asked.error());
-  co_return told(*asked);
+  if (asked) asked->record.definition.clear();
+  co_return asked;
 }
 
 std::vector<Operation> Operations::all() const {
   std::vector<Operation> out;
-  for (const auto& [id, migration] : impl_->migrations) out.push_back(told(migration->operation()));
+  for (const auto& [id, migration] : impl_->migrations) out.push_back(migration->told());
   std::ranges::sort(out, std::greater{}, [](const Operation& operation) {
     return std::pair(operation.created, operation.id);
   });
@@ -233,7 +226,7 @@ std::vector<Operation> Operations::all() const {
 std::optional<Operation> Operations::find(const std::string& id) const {
   const auto found = impl_->migrations.find(id);
   if (found == impl_->migrations.end()) return std::nullopt;
-  return told(found->second->operation());
+  return found->second->told();
 }
 
 bool Operations::busy(const Uuid& vm) const {

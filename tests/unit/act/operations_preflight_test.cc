@@ -150,5 +150,45 @@ TEST_CASE("what stays behind are the files of the disks that libvirt copies, and
   CHECK(preflight(facts).disks.empty());
 }
 
+TEST_CASE("what virtseer does by itself with shared disks needs a lock manager or a waiver") {
+  auto facts = movable();
+  facts.policy.mode = Mode::automatic;
+  facts.placed->disks = {{"nfs", 1 << 20}};
+  for (const auto origin : {OperationOrigin::plan, OperationOrigin::returning}) {
+    facts.origin = origin;
+    facts.disk_locks = facts.policy.unlocked_disks = false;
+    CHECK_FALSE(held(preflight(facts), "locks"));
+    facts.disk_locks = true;
+    CHECK(held(preflight(facts), "locks"));
+    facts.disk_locks = false;
+    facts.policy.unlocked_disks = true;
+    CHECK(held(preflight(facts), "locks"));
+  }
+  facts.policy.unlocked_disks = false;
+  facts.origin = OperationOrigin::person;
+  CHECK(allHeld(preflight(facts).checks));
+  facts.origin = OperationOrigin::plan;
+  facts.placed->disks = {{"dir", 1 << 20}};
+  CHECK(allHeld(preflight(facts).checks));
+}
+
+TEST_CASE("the storage of each disk that is not copied is to be the destination's too") {
+  using Ids = std::vector<std::string>;
+  auto facts = movable();
+  facts.storage.push_back({.id = "block:dm-uuid-1", .shared = true});
+  facts.placed->disks = {{"nfs", 1}, {"block:dm-uuid-1", 1}, {"dir", 0}, {"nfs", 0}};
+  CHECK(preflight(facts).storage == Ids{"nfs", "block:dm-uuid-1"});
+
+  SECTION("a block device that says nothing of itself is none that another host has") {
+    facts.placed->disks = {{"block:/dev/vg/web", 0}};
+    CHECK(preflight(facts).storage == Ids{"block:/dev/vg/web"});
+  }
+  SECTION("what is copied is not expected there") {
+    facts.placed->disks = {{"nfs", 1}, {"dir", 1}, {"block:/dev/vg/web", 1}};
+    facts.copy_storage = true;
+    CHECK(preflight(facts).storage == Ids{"nfs"});
+  }
+}
+
 }  // namespace
 }  // namespace virtseer::act
