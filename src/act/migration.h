@@ -121,6 +121,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   // migration_move.cc: while libvirt moves it.
   Task<void> move();
   Task<bool> follow();
+  Task<bool> offHere();
   Task<void> abortJob();
   Task<bool> followAgain(const Sides& sides);
   bool stalled(const MigrationProgress& progress);

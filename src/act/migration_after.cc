@@ -123,9 +123,14 @@ std::string Migration::whereThere() const {
   return fmt::format("it is {} at {}", name(last_there_->state), toName());
 }
 
-/// What belongs to the VM follows it. Only its own destination's answer counts.
+/// What belongs to the VM follows it. Only its own destination's answer counts; cancelled if the VM
+/// turns out to have died there, and was to be handed over as well.
 asio::awaitable<Result<void>> Migration::handOver(MoveOutcome outcome) {
-  if (!co_await askThere()) co_return fail(Code::unreachable, toName() + " is silent");
+  const auto now = co_await askThere();
+  if (!now) co_return fail(Code::unreachable, toName() + " is silent");
+  if (outcome == MoveOutcome::done && now->presence.state == Presence::State::off &&
+      (now->presence.crashed || now->presence.unexplained))
+    co_return fail(Code::cancelled, "it died before it was handed over");
   CommitOrder order;
   order.autostart = op_.record.autostart;
   order.moves = shared_.context.moves(op_.vm);
@@ -162,6 +167,11 @@ asio::awaitable<void> Migration::commit() {
       co_await committed(true);
       co_return;
     }
+    // Nobody watched it since: what died meanwhile is not done.
+    if (done.error().code == Code::cancelled) {
+      co_await mustEnter(OperationState::verifying, done.error().message);
+      co_return;
+    }
     const auto why = printable(done.error().message);
     if (!putOff(done.error())) {
       advise(fmt::format("{} did not take it over: {}", toName(), why));
@@ -189,10 +199,21 @@ asio::awaitable<void> Migration::committed(bool taken_over) {
   else
     adviseOnDisks();
   if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
-  const bool off = last_there_ && last_there_->state == Presence::State::off;
-  co_await finish(OperationState::done,
-                  off ? fmt::format("{} moved to {}, and was shut down there", vmName(), toName())
-                      : fmt::format("{} runs at {}", vmName(), toName()));
+  co_await finish(OperationState::done, [this] {
+    const auto state = last_there_ ? last_there_->state : Presence::State::running;
+    switch (state) {
+      case Presence::State::off:
+        return fmt::format("{} moved to {}, and was shut down there", vmName(), toName());
+      case Presence::State::absent:
+        return fmt::format("{} moved to {}, and is not there any more", vmName(), toName());
+      case Presence::State::paused:
+      case Presence::State::incoming:
+        return fmt::format("{} moved to {}, where it is {}", vmName(), toName(), name(state));
+      case Presence::State::running:
+        break;
+    }
+    return fmt::format("{} runs at {}", vmName(), toName());
+  }());
 }
 
 void Migration::adviseOnDisks() {

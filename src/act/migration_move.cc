@@ -71,6 +71,11 @@ asio::awaitable<void> Migration::move() {
                      move_error_ ? "libvirt: " + printable(move_error_->message) : "");
 }
 
+asio::awaitable<bool> Migration::offHere() {
+  const auto here = co_await shared_.here.presence(op_.vm);
+  co_return here && (here->state == Presence::State::off || here->state == Presence::State::absent);
+}
+
 /// Looks at the job once; false if libvirt's call has ended, or is not waited for any more.
 asio::awaitable<bool> Migration::follow() {
   if (call_ && call_->end) {
@@ -84,11 +89,8 @@ asio::awaitable<bool> Migration::follow() {
   } else if (silence(progress.error())) {
     // That libvirt is silent does not say that the move does not come nearer to its end.
     alive_at_ = nearer_at_ = shared_.clock.mono();
-    // Of a VM that is off by now libvirt has no job to tell of.
-    const auto here = co_await shared_.here.presence(op_.vm);
-    if (!call_ && here &&
-        (here->state == Presence::State::off || here->state == Presence::State::absent))
-      co_return false;
+    // Of a VM that is off by now libvirt may have nothing to say.
+    if (!call_ && co_await offHere()) co_return false;
   } else if (!call_ && progress.error().code == Code::not_found) {
     co_return false;
   }

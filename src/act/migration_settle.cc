@@ -48,6 +48,7 @@ Judgement Migration::judgeSides(const Sides& sides, bool restarted) const {
   both.destination = presenceOf(sides.destination);
   both.asked_to_move = op_.record.asked_to_move;
   both.known_there = op_.record.known_there;
+  both.moved = op_.record.moved;
   both.restarted = restarted;
   both.unchanged = since(sides.since);
   return judge(both);
@@ -216,6 +217,7 @@ asio::awaitable<bool> Migration::reviveThere(std::string words) {
 }
 
 asio::awaitable<bool> Migration::moved(std::string words, const Sides& sides) {
+  if (!std::exchange(op_.record.moved, true)) co_await keep();
   if (sides.source->state == Presence::State::off && sides.source->defined &&
       undefine_failures_ < kTries) {
     // What is left defined could be started by anybody.
@@ -227,7 +229,6 @@ asio::awaitable<bool> Migration::moved(std::string words, const Sides& sides) {
   }
   if (!op_.duration && op_.progress.elapsed.count() > 0) op_.duration = op_.progress.elapsed;
   if (op_.abort_requested) words += "; it had switched over before it could be aborted";
-  op_.record.moved = true;
   co_await setDisksAside();
   co_await mustEnter(OperationState::verifying, std::move(words));
   co_return true;
@@ -291,7 +292,8 @@ asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
     if (!defined)
       advise(fmt::format("it could not be defined at {} again: {}", fromName(),
                          printable(defined.error().message)));
-    else
+    if (defined) op_.record.definition.clear();
+    if (defined)
       advise(
           fmt::format("it is defined at {} again, and off: if its disks there are the newest, "
                       "start it: virsh start {}",

@@ -140,6 +140,8 @@ asio::awaitable<Result<void>> Migration::enter(OperationState state, std::string
   next.abort_requested = op_.abort_requested;
   next.progress = op_.progress;
   op_ = std::move(next);
+  // A person's word holds for the silence that it was said of.
+  if (state != OperationState::uncertain) fenced_ = false;
   co_return Result<void>{};
 }
 

@@ -86,6 +86,7 @@ asio::awaitable<bool> Migration::endHere(const Presence& here) {
   co_await defineHereAgain(here);
   if (here.state == State::running) {
     co_await restoreAutostart();
+    adviseOnDisks();
     op_.record.definition.clear();
     co_await finish(OperationState::failed,
                     fmt::format("{}; {} runs at {}", word, vmName(), fromName()));

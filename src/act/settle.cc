@@ -148,7 +148,9 @@ Judgement sourceGone(const Presence& here, const Presence& there, Millis unchang
 
 Judgement sourceOff(const Presence& here, const Presence& there, const BothSides& sides) {
   const auto unchanged = sides.unchanged;
-  if (there.state != State::absent || unchanged < kSettled || here.state == State::absent)
+  // What has moved once, and is gone from there by now, may run anywhere.
+  if (there.state != State::absent || unchanged < kSettled || here.state == State::absent ||
+      sides.moved)
     return sourceGone(here, there, unchanged, sides.known_there);
   if (died(here) && !sides.restarted)
     return {

@@ -15,6 +15,7 @@ struct BothSides {
   bool asked_to_move = true;  ///< libvirt was told to migrate: a copy may be at the destination
   /// The destination knew the VM, as off, before the move: that it is off there proves nothing.
   bool known_there = false;
+  bool moved = false;      ///< it was found to have moved to the destination before
   bool restarted = false;  ///< the source's copy was already started once more
   Millis unchanged{0};     ///< for how long both have said the same
 

@@ -187,5 +187,24 @@ TEST_CASE("both run after the move was handed over: a person is told within minu
   CHECK(world.a.libvirt.count("destroy") == 0);
 }
 
+TEST_CASE("a VM that dies while its hand-over waits is started again, and watched again") {
+  World world;
+  world.movesTake(Millis(1'000));
+  bool died = false;
+  world.a.peer->on_commit = [&, commit = world.a.peer->on_commit](std::string id,
+                                                                  CommitOrder order) {
+    if (std::exchange(died, true)) return commit(std::move(id), std::move(order));
+    world.b.libvirt.crash(kVm);
+    return [](Error why) -> boost::asio::awaitable<Result<void>> {
+      co_return fail(std::move(why));
+    }({Code::busy, "too many connections"});
+  };
+  world.begin();
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::done);
+  CHECK(world.a.peer->count("revive") == 1);
+  world.checkRunsAtBOnly();
+}
+
 }  // namespace
 }  // namespace virtseer::sim

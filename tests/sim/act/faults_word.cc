@@ -189,5 +189,24 @@ TEST_CASE("a person's word ends a way back that is uncertain") {
   CHECK(world.a.libvirt.vm(kVm).presence.state == Where::off);
 }
 
+TEST_CASE("a person's word holds for one silence, not for the next") {
+  World world;
+  const auto id = lostOnceItHadMoved(world);
+  world.a.libvirt.disconnect("libvirtd is being restarted");
+  world.time.run(Millis(1'000));
+  REQUIRE(world.a.abort(id, true));
+  world.b.libvirt.add(kVm, "web");
+  world.cut(false);
+  world.a.libvirt.reconnect();
+  REQUIRE(world.reaches(State::verifying));
+  world.cut(true);
+  REQUIRE(world.reaches(State::uncertain));
+  world.time.run(Millis(60'000));
+  CHECK(world.operation().state == State::uncertain);
+  world.cut(false);
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::done);
+}
+
 }  // namespace
 }  // namespace virtseer::sim

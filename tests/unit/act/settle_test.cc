@@ -236,5 +236,16 @@ TEST_CASE("where the destination knew the VM before, that it is off there proves
   CHECK(verdict({}, shut) == V::moved);
 }
 
+TEST_CASE("what has moved once is never started at the source again") {
+  for (const auto& [text, here] : kHere) {
+    if (here.state != State::off) continue;
+    INFO("here " << text);
+    CHECK(
+        judge(
+            {.source = here, .destination = Presence{}, .moved = true, .unchanged = Millis(60'000)})
+            .verdict == V::lost);
+  }
+}
+
 }  // namespace
 }  // namespace virtseer::act
