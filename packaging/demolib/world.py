@@ -22,12 +22,12 @@ STEADY_CORES = 0.55
 FULL_CORES = 0.9
 FIRST_PORT = 8701
 
-# On a single core two guests wait for each other well before it is full: measured here, for 0.3 of it when what they
-# want adds up to a core. A host of many cores is contended long before its VMs wait for so much. The neighbour stays
+# On a single core two guests wait for each other well before it is full: measured here, for a quarter of it when what
+# they want adds up to a core. A host of many cores is contended long before its VMs wait for so much. The neighbour stays
 # where it is, as its policy says, so that both ramps are about the guest whose load rises.
 SETTINGS = """\
 [plan]
-contended_share = 0.3
+contended_share = 0.25
 
 [[policy.rules]]
 vm = "steady-*"

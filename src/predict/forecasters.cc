@@ -126,7 +126,10 @@ Forecasters::Origins Forecasters::origins(const Past& past) const {
   const WindowMeans means(past.mean);
   const auto peaks = slidingMaximum(past.peak, horizon_);
   Origins out;
+  // What is tried in the first of it tells how recursions find their level, and how a guest boots.
+  const std::size_t first = std::min(horizon_ / 2, n / 3);
   for (std::size_t at = (n - 1) % stride_; at + brief_ < n; at += stride_) {
+    if (at < first) continue;
     if (std::isnan(past.mean[at])) continue;
     out.at.push_back(at);
     out.brief.push_back(means(at + 1, at + 1 + brief_));

@@ -60,6 +60,16 @@ TEST_CASE("a ramp that begins is noticed before its horizon has passed") {
   CHECK(out.peak > 2.0);  // now 1.6; in a horizon 2.8
 }
 
+TEST_CASE("what a guest did while it booted is no past to choose by") {
+  test::Random random(3);
+  std::vector<float> series;
+  for (int i = 0; i < 24; ++i) series.push_back(static_cast<float>(1 + 0.03 * random.normal()));
+  for (int i = 0; i < 100; ++i) {
+    series.push_back(static_cast<float>(0.04 + 0.01 * random.normal()));
+    if (series.size() >= 90) CHECK(foresee(series).level < 0.1);
+  }
+}
+
 TEST_CASE("on a ramp one more cell seldom changes the mind") {
   std::size_t leaps = 0;
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
