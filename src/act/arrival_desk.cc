@@ -99,6 +99,15 @@ std::shared_ptr<Peer> ArrivalDesk::source(const Operation& claim) const {
   return source(claim.from, known_as.empty() ? claim.from_name : known_as);
 }
 
+std::optional<Operation> ArrivalDesk::sentThere(const std::string& id, const Uuid& vm,
+                                                const Uuid& back_from) const {
+  if (id.empty()) return std::nullopt;
+  auto sent = context.sent(id);
+  if (!sent || sent->kind != OperationKind::migration || sent->vm != vm || sent->to != back_from)
+    return std::nullopt;
+  return std::move(*sent);
+}
+
 asio::awaitable<Result<void>> ArrivalDesk::keep(std::shared_ptr<Arrival> arrival, Operation next) {
   if (const auto written = co_await journal.write(next); !written) co_return written;
   arrival->operation = std::move(next);

@@ -99,6 +99,10 @@ struct ArrivalDesk {
   /// By the name under which it was known when the claim was made, too.
   std::shared_ptr<Peer> source(const Operation& claim) const;
 
+  /// Our own migration `id`, if it sent this VM to the host that brings it back now.
+  std::optional<Operation> sentThere(const std::string& id, const Uuid& vm,
+                                     const Uuid& back_from) const;
+
   /// Writes the claim down; only then it is what holds.
   boost::asio::awaitable<Result<void>> keep(std::shared_ptr<Arrival> arrival, Operation next);
   boost::asio::awaitable<Result<void>> step(std::shared_ptr<Arrival> arrival, OperationState state,

@@ -32,20 +32,12 @@ Check sourceCheck(const ArrivalDesk& desk, const ReserveOrder& order) {
                       from)};
 }
 
-/// True if this daemon sent the VM to the host that now sends it back.
-bool sentThere(const ArrivalDesk& desk, const ReserveOrder& order) {
-  if (order.return_of.empty()) return false;
-  const auto sent = desk.context.sent(order.return_of);
-  return sent && sent->kind == OperationKind::migration && sent->vm == order.vm &&
-         sent->to == order.from;
-}
-
 /// A definition of its own may stand here only if it left it behind when it was sent away.
 void judgeIdentity(const ArrivalDesk& desk, const ReserveOrder& order, const Presence& here,
                    std::vector<Check>& checks) {
   const auto found = std::ranges::find(checks, "identity", &Check::name);
   if (found == checks.end() || found->held || here.state != Presence::State::off) return;
-  if (sentThere(desk, order))
+  if (desk.sentThere(order.return_of, order.vm, order.from))
     *found = {"identity", true, "it comes back to the definition that it left here"};
 }
 

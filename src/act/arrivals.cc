@@ -51,6 +51,27 @@ asio::awaitable<Result<void>> goOn(ArrivalDesk* desk, ArrivalPtr arrival, Presen
   co_return Result<void>{};
 }
 
+/// Whether it starts with this host; nothing if that is to stay as it is. A VM that comes back to
+/// where it was sent away gets what it had there from who sent it: its definition at the other host
+/// never had it.
+std::optional<bool> autostartOf(const ArrivalDesk& desk, const Operation& claim,
+                                const CommitOrder& order) {
+  const auto sent = desk.sentThere(claim.return_of, claim.vm, claim.from);
+  if (!sent) return order.autostart;
+  if (!ended(sent->state) || sent->state == OperationState::returned) return std::nullopt;
+  return order.autostart || sent->record.autostart;
+}
+
+/// What follows the VM.
+asio::awaitable<Result<void>> follow(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                                     CommitOrder order) {
+  const auto vm = arrival->operation.vm;
+  if (const auto on = autostartOf(*desk, arrival->operation, order); on && here.defined)
+    if (const auto set = co_await desk->here.setAutostart(vm, *on); !set) co_return set;
+  desk->context.adopt(vm, std::move(order.moves));
+  co_return Result<void>{};
+}
+
 asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, CommitOrder order) {
   const auto here = co_await desk->here.presence(arrival->operation.vm);
   if (!here) co_return fail(here.error());
@@ -73,11 +94,8 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
   if (news)
     desk->report(arrival->operation, Severity::info, "arrival.confirmed",
                  arrival->operation.message);
-  if (here->defined) {
-    const auto set = co_await desk->here.setAutostart(arrival->operation.vm, order.autostart);
-    if (!set) co_return set;
-  }
-  desk->context.adopt(arrival->operation.vm, std::move(order.moves));
+  const auto followed = co_await follow(desk, arrival, *here, std::move(order));
+  if (!followed) co_return followed;
   const auto ended = co_await desk->close(
       arrival, OperationState::done,
       fmt::format("{} came from {}", vmOf(arrival->operation), fromOf(arrival->operation)));
@@ -89,15 +107,11 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
 /// What follows the VM once more, of a move that is complete. Nothing if it has left since.
 asio::awaitable<Result<void>> takeOverAgain(ArrivalDesk* desk, ArrivalPtr arrival,
                                             CommitOrder order) {
-  const auto vm = arrival->operation.vm;
-  const auto here = co_await desk->here.presence(vm);
+  const auto here = co_await desk->here.presence(arrival->operation.vm);
   if (!here) co_return fail(here.error());
   if (here->state == Presence::State::absent)
     co_return fail(Code::refused, fmt::format("{} is not here", vmOf(arrival->operation)));
-  if (here->defined)
-    if (const auto set = co_await desk->here.setAutostart(vm, order.autostart); !set) co_return set;
-  desk->context.adopt(vm, std::move(order.moves));
-  co_return Result<void>{};
+  co_return co_await follow(desk, arrival, *here, std::move(order));
 }
 
 asio::awaitable<Result<void>> startOnce(ArrivalDesk* desk, ArrivalPtr arrival) {

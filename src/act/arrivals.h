@@ -56,8 +56,9 @@ ArrivalAct judge(const ArrivalView& view);
 struct ArrivalContext {
   std::function<Host()> self;
   std::function<HostRoom()> room;
-  std::function<void(const Uuid&, std::vector<PastMove>)> adopt;  ///< moves that come with a VM
-  std::function<Result<Operation>(const std::string&)> sent;      ///< our own migration of this id
+  /// Moves that come with a VM; those that are known here stay.
+  std::function<void(const Uuid&, std::vector<PastMove>)> adopt;
+  std::function<Result<Operation>(const std::string&)> sent;  ///< our own migration of this id
   std::function<void(Event)> report;
   Pause pause = timerPause;  ///< how the watch waits
 };

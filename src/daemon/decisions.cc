@@ -112,7 +112,7 @@ act::ArrivalContext DaemonDecisions::arrivalContext() {
       .room = [this] { return foresight_->room(); },
       .adopt =
           [this](const Uuid& vm, std::vector<PastMove> moves) {
-            keepsakes_.setMoves(vm, std::move(moves));
+            keepsakes_.adoptMoves(vm, moves);
             store_.touched();
           },
       .sent = [this](const std::string& id) -> Result<Operation> {

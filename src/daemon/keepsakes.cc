@@ -23,6 +23,16 @@ std::string movesKey(const Uuid& vm) {
   return kMovesPrefix + vm.text();
 }
 
+bool sameMove(const PastMove& one, const PastMove& other) {
+  return one.from == other.from && one.to == other.to && one.started == other.started;
+}
+
+/// A move that is told twice is kept once, with the end that was told last.
+void remember(std::vector<PastMove>& known, const PastMove& move) {
+  std::erase_if(known, [&](const auto& each) { return sameMove(each, move); });
+  known.push_back(move);
+}
+
 }  // namespace
 
 void Keepsakes::use(store::Settings& settings, Timestamp now) {
@@ -36,10 +46,8 @@ void Keepsakes::use(store::Settings& settings, Timestamp now) {
   }
   for (const auto& [vm, move] : moved_) {
     auto known = moves(vm);
-    if (std::ranges::find(known, move) != known.end()) continue;
-    known.push_back(move);
-    std::ranges::sort(known, {}, &PastMove::ended);
-    setMoves(vm, std::move(known));
+    remember(known, move);
+    put(vm, std::move(known));
   }
   forgetOld(now);
 }
@@ -89,17 +97,24 @@ std::vector<PastMove> Keepsakes::moves(const Uuid& vm) const {
 }
 
 void Keepsakes::addMove(const Uuid& vm, PastMove move) {
-  auto all = moves(vm);
-  moved_.emplace_back(vm, move);
-  if (moved_.size() > kMovedSinceStart) moved_.pop_front();
-  all.push_back(std::move(move));
-  setMoves(vm, std::move(all));
+  adoptMoves(vm, {std::move(move)});
 }
 
-void Keepsakes::setMoves(const Uuid& vm, std::vector<PastMove> all) {
+void Keepsakes::adoptMoves(const Uuid& vm, const std::vector<PastMove>& moves) {
+  auto known = this->moves(vm);
+  for (const auto& move : moves) {
+    remember(known, move);
+    moved_.emplace_back(vm, move);
+    if (moved_.size() > kMovedSinceStart) moved_.pop_front();
+  }
+  put(vm, std::move(known));
+}
+
+void Keepsakes::put(const Uuid& vm, std::vector<PastMove> moves) {
   if (!settings_) return;
-  if (all.size() > kMoves) all.erase(all.begin(), all.end() - kMoves);
-  settings_->put(movesKey(vm), wire::json(all).dump());
+  std::ranges::sort(moves, {}, &PastMove::ended);
+  if (moves.size() > kMoves) moves.erase(moves.begin(), moves.end() - kMoves);
+  settings_->put(movesKey(vm), wire::json(moves).dump());
 }
 
 }  // namespace virtseer::daemon

@@ -38,9 +38,11 @@ class Keepsakes {
   /// Moves of a VM, oldest first, the last 16.
   std::vector<PastMove> moves(const Uuid& vm) const;
   void addMove(const Uuid& vm, PastMove move);
-  void setMoves(const Uuid& vm, std::vector<PastMove> moves);
+  /// Moves that come with a VM from another host, beside those that are known here.
+  void adoptMoves(const Uuid& vm, const std::vector<PastMove>& moves);
 
  private:
+  void put(const Uuid& vm, std::vector<PastMove> moves);
   void say(const std::string& key, std::optional<std::string> value);
   void forgetOld(Timestamp now);
 

@@ -75,6 +75,24 @@ TEST_CASE("of a VM's moves the last sixteen are kept, oldest first") {
   CHECK(keepsakes.moves(kA).empty());
 }
 
+TEST_CASE("what comes with a VM stands beside what is known of it here") {
+  const auto store = store::memoryStore(10);
+  daemon::Keepsakes keepsakes;
+  keepsakes.use(store->settings(), kNow);
+  auto returned = moveAt(5);
+  returned.outcome = MoveOutcome::returned;
+  keepsakes.addMove(kVm, moveAt(1));
+  keepsakes.addMove(kVm, returned);
+  auto back = moveAt(9);
+  std::swap(back.from, back.to);
+  auto told_later = moveAt(1);
+  told_later.ended += Millis(1);
+
+  keepsakes.adoptMoves(kVm, {told_later, back});
+
+  CHECK(keepsakes.moves(kVm) == std::vector{told_later, returned, back});
+}
+
 TEST_CASE("moves that cannot be read count as none") {
   const auto store = store::memoryStore(10);
   store->settings().put("moves/" + kVm.text(), "{\"not\":\"a list\"}");
@@ -97,10 +115,11 @@ TEST_CASE("what is said while the disk is away holds when it is back") {
   keepsakes.setAutomation(false, kNow);
   keepsakes.setMaintenance(false, kNow);
   keepsakes.addMove(kVm, moveAt(2));
+  keepsakes.adoptMoves(kVm, {moveAt(3)});
   keepsakes.use(disk->settings(), kNow);
   CHECK_FALSE(keepsakes.maintenance());
   CHECK(keepsakes.automation() == Said{.on = false, .since = kNow});
-  CHECK(keepsakes.moves(kVm) == std::vector{moveAt(1), moveAt(2)});
+  CHECK(keepsakes.moves(kVm) == std::vector{moveAt(1), moveAt(2), moveAt(3)});
 }
 
 TEST_CASE("moves of long ago are forgotten at the next start") {

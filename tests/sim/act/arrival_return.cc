@@ -1,0 +1,48 @@
+#include "sim/act/world.h"
+
+/// The way back with the real daemons' halves at both hosts, until both of its operations are over.
+namespace virtseer::sim {
+namespace {
+
+/// Both halves of the move and of the way back.
+bool allOver(const Side& side) {
+  const auto over = [](const auto& half) {
+    return std::ranges::all_of(half.all(), [](const auto& each) { return ended(each.state); });
+  };
+  return over(*side.operations) && over(*side.arrivals);
+}
+
+TEST_CASE("a VM that came back starts with its host, also once the way back is complete") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.b.wellbeing.cpu_delay_cores = 3.0;
+  world.begin();
+  REQUIRE(world.ends());
+  REQUIRE(world.operation().state == State::returned);
+  REQUIRE(world.a.libvirt.vm(kVm).definition.autostart);
+
+  REQUIRE(
+      world.time.runUntil([&] { return allOver(world.a) && allOver(world.b); }, Millis(600'000)));
+
+  REQUIRE(world.b.operations->all().size() == 1);
+  CHECK(world.b.operations->all().front().state == State::done);
+  REQUIRE(world.a.arrivals->all().size() == 1);
+  CHECK(world.a.arrivals->all().front().state == State::done);
+  CHECK(world.a.libvirt.vm(kVm).definition.autostart);
+  world.checkRunsAtAOnly();
+}
+
+TEST_CASE("a person's word on autostart after the way back is not undone") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.b.wellbeing.cpu_delay_cores = 3.0;
+  world.begin();
+  REQUIRE(world.ends());
+  world.a.libvirt.vm(kVm).definition.autostart = false;
+  REQUIRE(
+      world.time.runUntil([&] { return allOver(world.a) && allOver(world.b); }, Millis(600'000)));
+  CHECK_FALSE(world.a.libvirt.vm(kVm).definition.autostart);
+}
+
+}  // namespace
+}  // namespace virtseer::sim
