@@ -12,10 +12,24 @@ bool allOver(const Side& side) {
   return over(*side.operations) && over(*side.arrivals);
 }
 
+/// The answer to the question for it is lost, as often as it is asked: the move ends before the way
+/// back does.
+void loseAnswers(World& world) {
+  world.a.peer->on_send_back = [ask = world.a.peer->on_send_back](
+                                   std::string id) -> boost::asio::awaitable<Result<Operation>> {
+    std::ignore = co_await ask(std::move(id));
+    co_return fail(Code::timeout, "no answer in time");
+  };
+}
+
 TEST_CASE("a VM that came back starts with its host, also once the way back is complete") {
   World world(true);
   world.movesTake(Millis(2'000));
   world.b.wellbeing.cpu_delay_cores = 3.0;
+  SECTION("which the source of the move waits for") {}
+  SECTION("which the source of the move does not know of") {
+    loseAnswers(world);
+  }
   world.begin();
   REQUIRE(world.ends());
   REQUIRE(world.operation().state == State::returned);
@@ -34,6 +48,7 @@ TEST_CASE("a VM that came back starts with its host, also once the way back is c
 
 TEST_CASE("a person's word on autostart after the way back is not undone") {
   World world(true);
+  loseAnswers(world);
   world.movesTake(Millis(2'000));
   world.b.wellbeing.cpu_delay_cores = 3.0;
   world.begin();
