@@ -6,6 +6,7 @@
 #include <cmath>
 #include <ranges>
 
+#include "act/arrival_disks.h"
 #include "decide/words.h"
 
 namespace virtseer::act {
@@ -47,6 +48,8 @@ Result<void> wellFormed(const ReserveOrder& order, const Uuid& self,
     return fail(Code::invalid, "cpus: must be 0 or more");
   if (order.live_xml.empty() || order.live_xml.size() > kLongestXml)
     return fail(Code::invalid, fmt::format("live_xml: 1 to {} bytes", kLongestXml));
+  if (order.storage.size() > kMostStorages)
+    return fail(Code::invalid, fmt::format("storage: at most {} of them", kMostStorages));
   if (!describes(order.live_xml, order.vm))
     return fail(Code::invalid, "live_xml: does not describe the VM that is named");
   return {};

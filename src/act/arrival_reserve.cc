@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "act/answers.h"
 #include "act/arrival_desk.h"
+#include "act/arrival_disks.h"
 #include "base/text.h"
 #include "decide/words.h"
 
@@ -17,10 +19,6 @@ namespace {
 using ArrivalPtr = std::shared_ptr<Arrival>;
 
 constexpr std::size_t kMostChecks = 64;
-
-bool allHold(const std::vector<Check>& checks) {
-  return std::ranges::all_of(checks, &Check::held);
-}
 
 Check sourceCheck(const ArrivalDesk& desk, const ReserveOrder& order) {
   const auto from = decide::label(order.from_name.empty() ? order.from.text() : order.from_name);
@@ -39,6 +37,22 @@ void judgeIdentity(const ArrivalDesk& desk, const ReserveOrder& order, const Pre
   if (found == checks.end() || found->held || here.state != Presence::State::off) return;
   if (desk.sentThere(order.return_of, order.vm, order.from))
     *found = {"identity", true, "it comes back to the definition that it left here"};
+}
+
+/// What holds of the disks that stay where they are.
+asio::awaitable<std::vector<Check>> lookAtDisks(ArrivalDesk* desk, ReserveOrder order) {
+  HostState host;
+  if (!order.storage.empty()) {
+    auto means = co_await desk->here.host();
+    if (!means) {
+      std::vector<Check> unknown{{"storage", false,
+                                  "which storage the destination reaches is not known: " +
+                                      printable(means.error().message)}};
+      co_return unknown;
+    }
+    host = std::move(*means);
+  }
+  co_return diskChecks(order, host);
 }
 
 asio::awaitable<Result<platform::Admission>> look(ArrivalDesk* desk, ReserveOrder order) {
@@ -60,6 +74,7 @@ asio::awaitable<Result<platform::Admission>> look(ArrivalDesk* desk, ReserveOrde
   checks.push_back({"libvirt", true, "libvirt at the destination answers"});
   checks.insert(checks.end(), admitted->checks.begin(), admitted->checks.end());
   judgeIdentity(*desk, order, *here, checks);
+  for (auto& check : co_await lookAtDisks(desk, order)) checks.push_back(std::move(check));
   if (checks.size() > kMostChecks) {
     std::ranges::sort(checks, {}, &Check::held);
     checks.resize(kMostChecks);
@@ -174,7 +189,7 @@ asio::awaitable<Result<ReserveAnswer>> reserveHere(ArrivalDesk* desk, ReserveOrd
   auto& checks = looked->checks;
   lookAtCores(*desk, order, checks);
   if (order.dry_run) lookAtRoom(*desk, order, checks);
-  if (order.dry_run || !allHold(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
+  if (order.dry_run || !allHeld(checks)) co_return ReserveAnswer{std::move(checks), std::nullopt};
   if (desk->stopping) co_return fail(Code::refused, "the daemon of the host is stopping");
   if (givenUp(*desk, order)) co_return refusedAsGivenUp(order);
   // The same operation may have asked twice while the first question was being looked at.

@@ -29,7 +29,9 @@ struct ReserveOrder {
   std::string live_xml;
   std::vector<DiskCopy> copied = {};  ///< with `copy_storage`: the disks that are copied
   OperationOrigin origin = OperationOrigin::person;
-  std::vector<std::string> storage = {};  ///< StorageReach::id of each disk that is not copied
+  /// StorageReach::id of each disk that is not copied, but for media that hosts hold for themselves
+  std::vector<std::string> storage = {};
+  bool unlocked = false;  ///< its policy allows shared disks without a lock manager
 
   bool operator==(const ReserveOrder&) const = default;
 };

@@ -163,6 +163,7 @@ void members(Io& io, Is<ReserveOrder> auto& order) {
   sinceLater(io, "copied", order.copied);
   sinceLater(io, "origin", order.origin);
   sinceLater(io, "storage", order.storage);
+  sinceLater(io, "unlocked", order.unlocked);
 }
 
 template <class Io>

@@ -234,8 +234,12 @@ def order(lab, name, operation, memory):
     live = host.virsh("dumpxml", name, "--security-info", "--migratable").stdout
     own = host.virsh("domuuid", name).stdout.strip()
     other = str(uuid.uuid4())
+    state = lab.daemon("A").get("fleet/state")["host"]
+    shares = {each["id"] for each in state["storage"] if each["shared"]}
+    disks = [disk["storage"] for vm in state["vms"] if vm["uuid"] == own for disk in vm["disks"]]
     return {"operation": operation, "dry_run": False, "return_of": "", "vm": other, "vm_name": operation,
             "from": host.uuid, "from_name": host.name, "cpus": 0.1, "memory_bytes": memory, "copy_storage": False,
+            "storage": sorted(shares.intersection(disks)),
             "live_xml": live.replace(own, other).replace(f"<name>{name}</name>", f"<name>{operation}</name>")}
 
 

@@ -89,6 +89,32 @@ TEST_CASE("a condition that does not hold holds nothing") {
   CHECK(world.arrivals->reservations().empty());
 }
 
+TEST_CASE("a disk that is not copied and is on another storage here holds nothing") {
+  ArrivalWorld world;
+  HostState host;
+  host.storage = {{.id = "nfs4:one:/vms", .shared = true}};
+  world.here.setHost(host);
+  auto order = ArrivalWorld::order();
+
+  order.storage = {"nfs4:two:/vms"};
+  const auto other = world.reserve(order);
+  REQUIRE(other);
+  CHECK_FALSE(held(*other, "storage"));
+  CHECK_FALSE(other->reservation);
+
+  order.storage = {"nfs4:one:/vms"};
+  world.here.failNext(platform::FakeActions::Call::host, {Code::unreachable, "libvirt is away"});
+  const auto unknown = world.reserve(order);
+  REQUIRE(unknown);
+  CHECK_FALSE(held(*unknown, "storage"));
+  CHECK_FALSE(unknown->reservation);
+
+  const auto same = world.reserve(order);
+  REQUIRE(same);
+  CHECK(held(*same, "storage"));
+  CHECK(same->reservation);
+}
+
 TEST_CASE("of very many conditions the one that does not hold is told") {
   ArrivalWorld world;
   std::vector<Check> many(1'000, Check{"disk", true, "it is reachable"});

@@ -129,7 +129,8 @@ class Worlds {
             text(),
             some([&] { return DiskCopy{text(), text(), count()}; }),
             static_cast<OperationOrigin>(below(3)),
-            texts()};
+            texts(),
+            flip()};
   }
   ReserveAnswer reserveAnswer() {
     return {some([&] { return Check{text(), flip(), text()}; }),
