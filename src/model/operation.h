@@ -32,12 +32,14 @@ enum class OperationState : std::uint8_t {
   returning,   ///< verification failed: it is on its way back
   uncertain,   ///< a host that may hold a copy is silent: nothing is done until it answers
   // ended
-  done,
+  done,          ///< it moved; `message` says if it was shut down there since
   refused,       ///< before anything moved
   aborted,       ///< on a person's word; the VM runs at the source
-  failed,        ///< the VM runs at the source
+  failed,        ///< it did not move: it runs at the source, or was stopped there by somebody, as
+                 ///< `message` says; arrival: it is not here
   returned,      ///< verification failed, the VM runs at the source again
-  needs_person,  ///< the VM does not run where it should, or not well; `advice` says what to do
+  needs_person,  ///< the VM does not run where it should, or not well, or something of it was left
+                 ///< where it could be started; `advice` says what to do
 };
 inline constexpr std::size_t kOperationStates = 17;
 std::string_view name(OperationState state);
