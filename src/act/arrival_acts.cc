@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "act/answers.h"
 #include "base/text.h"
 
 namespace virtseer::act {
@@ -12,10 +13,6 @@ namespace {
 
 using State = Presence::State;
 using ArrivalPtr = std::shared_ptr<Arrival>;
-
-bool silence(const Error& error) {
-  return error.code == Code::unreachable || error.code == Code::timeout;
-}
 
 Operation released(Operation claim) {
   claim.suspended = false;
@@ -60,23 +57,30 @@ asio::awaitable<Result<void>> noteResumed(ArrivalDesk* desk, ArrivalPtr arrival)
 }
 
 /// Nothing dormant may wake up; but the only definition there is stays.
-asio::awaitable<Result<std::string>> undefineHere(ArrivalDesk* desk, ArrivalPtr arrival,
-                                                  Presence source) {
+asio::awaitable<Result<Leftovers>> undefineHere(ArrivalDesk* desk, ArrivalPtr arrival,
+                                                Presence source) {
   const auto vm = arrival->operation.vm;
   const auto here = co_await desk->here.presence(vm);
   if (!here) co_return fail(here.error());
   if (active(*here)) co_return fail(Code::busy, "it is here again");
-  if (!here->defined) co_return std::string();
-  if (!source.defined)
-    co_return fmt::format(
-        "its definition was left here, since {} has none: move it there, then "
-        "virsh undefine {}",
-        fromOf(arrival->operation), vmOf(arrival->operation));
+  Leftovers left;
+  if (!here->defined) co_return left;
+  const auto from = fromOf(arrival->operation), name = vmOf(arrival->operation);
+  if (!source.defined) {
+    left.advice.push_back(
+        fmt::format("its definition was left here, since {} has none: move it there, then "
+                    "virsh undefine {}",
+                    from, name));
+    co_return left;
+  }
   const auto gone = co_await desk->here.undefine(vm);
-  if (gone) co_return std::string();
-  if (silence(gone.error())) co_return fail(gone.error());
-  co_return fmt::format("its definition is still here ({}): virsh undefine {}",
-                        printable(gone.error().message), vmOf(arrival->operation));
+  if (gone) arrival->failures = 0;
+  if (gone) co_return left;
+  if (putOff(gone.error()) && ++arrival->failures < kActTries) co_return fail(gone.error());
+  left.person = true;
+  left.advice.push_back(fmt::format("its definition is still here ({}): virsh undefine {}",
+                                    printable(gone.error().message), name));
+  co_return left;
 }
 
 /// Suspending it did not take effect.
@@ -90,6 +94,10 @@ asio::awaitable<void> forgetAttempt(ArrivalDesk* desk, ArrivalPtr arrival) {
 
 bool mayStillStop(const ArrivalDesk& desk, const Arrival& arrival) {
   return arrival.suspending_since && desk.clock.mono() - *arrival.suspending_since < kLateAct;
+}
+
+bool mayStillEnd(const ArrivalDesk& desk, const Arrival& arrival) {
+  return arrival.ending_since && desk.clock.mono() - *arrival.ending_since < kLateAct;
 }
 
 asio::awaitable<void> settleGrip(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
@@ -168,12 +176,34 @@ asio::awaitable<Result<void>> resumeHere(ArrivalDesk* desk, ArrivalPtr arrival, 
   co_return co_await noteResumed(desk, arrival);
 }
 
+namespace {
+
+/// Two copies run: it is tried on, but a person may be quicker.
+asio::awaitable<void> notEnded(ArrivalDesk* desk, ArrivalPtr arrival, Error why) {
+  if (silence(why)) arrival->ending_since = desk->clock.mono();
+  if (++arrival->failures != kActTries) co_return;
+  auto next = arrival->operation;
+  next.advice = {fmt::format("it runs here and at {}: end the copy here: virsh destroy {}",
+                             fromOf(next), vmOf(next))};
+  std::ignore = co_await desk->keep(arrival, std::move(next));
+  desk->report(
+      arrival->operation, Severity::error, "arrival.conflict",
+      fmt::format("{} runs here and at {}, and the copy here cannot be ended: {}",
+                  vmOf(arrival->operation), fromOf(arrival->operation), printable(why.message)));
+}
+
+}  // namespace
+
 asio::awaitable<void> destroyHere(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
-  const auto why =
-      fmt::format("the copy here is to be ended: it runs at {}", fromOf(arrival->operation));
+  const auto why = fmt::format("{}: it runs at {}", kEnding, fromOf(arrival->operation));
   if (!co_await desk->step(arrival, OperationState::migrating, why)) co_return;
   ++arrival->acts;
-  if (!co_await desk->here.destroy(arrival->operation.vm)) co_return;
+  const auto done = co_await desk->here.destroy(arrival->operation.vm);
+  if (!done) {
+    co_await notEnded(desk, arrival, done.error());
+    co_return;
+  }
+  arrival->failures = 0;
   desk->report(arrival->operation, Severity::error, "arrival.destroyed",
                fmt::format("the copy of {} here was ended: it runs at {}", vmOf(arrival->operation),
                            fromOf(arrival->operation)));
@@ -181,15 +211,17 @@ asio::awaitable<void> destroyHere(ArrivalDesk* desk, ArrivalPtr arrival, SourceW
 }
 
 asio::awaitable<void> endAtSource(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
-  const auto left = co_await undefineHere(desk, arrival, source.presence.value_or(Presence{}));
+  auto left = co_await undefineHere(desk, arrival, source.presence.value_or(Presence{}));
   if (!left) co_return;
   auto copies = co_await clearCopies(desk, arrival, source);
   if (!copies) co_return;
+  const bool person = left->person || copies->person;
   auto next = released(arrival->operation);
-  next.advice = std::move(*copies);
-  if (!left->empty()) next.advice.push_back(*left);
-  next = closed(std::move(next), OperationState::failed,
-                fmt::format("{} runs at {}, and not here", vmOf(next), fromOf(next)),
+  next.advice = std::move(copies->advice);
+  for (auto& line : left->advice) next.advice.push_back(std::move(line));
+  next = closed(std::move(next), person ? OperationState::needs_person : OperationState::failed,
+                fmt::format("{} runs at {}, and not here{}", vmOf(next), fromOf(next),
+                            person ? ", where something of it is left" : ""),
                 desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   ++arrival->acts;

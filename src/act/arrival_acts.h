@@ -6,8 +6,19 @@
 /// caller has the arrival's turn. A failure leaves things to the next look. The desk outlives them.
 namespace virtseer::act {
 
+/// Of an act that our own libvirt refuses, or does not answer to: then a person is told.
+inline constexpr int kActTries = 20;
+
+/// What a move left here that is not to be touched, or could not be cleared away.
+struct Leftovers {
+  std::vector<std::string> advice;
+  bool person = false;  ///< clearing away failed for good
+};
+
 /// An attempt to suspend it was given up and may still take effect.
 bool mayStillStop(const ArrivalDesk& desk, const Arrival& arrival);
+/// The same of an attempt to end it.
+bool mayStillEnd(const ArrivalDesk& desk, const Arrival& arrival);
 /// Brings what is written down in line with what our own suspending and resuming turned out to be.
 boost::asio::awaitable<void> settleGrip(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                         Presence here);
@@ -20,7 +31,7 @@ boost::asio::awaitable<void> confirmHere(ArrivalDesk* desk, std::shared_ptr<Arri
 boost::asio::awaitable<void> suspendHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival);
 boost::asio::awaitable<Result<void>> resumeHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                                 std::string why);
-/// Ends the copy here, since the source's runs.
+/// Ends the copy here, since the source's runs; as often as it takes, since two copies run.
 boost::asio::awaitable<void> destroyHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                          SourceWord source);
 /// It is not here, and runs at its source: what a move may have defined here goes, and the claim.
@@ -28,10 +39,11 @@ boost::asio::awaitable<void> endAtSource(ArrivalDesk* desk, std::shared_ptr<Arri
                                          SourceWord source);
 /// Deletes the files that the move made here and left, of an arrival whose VM is not here: only if
 /// the source's word is that it runs there, it never ran here, and the files were not here when it
-/// was reserved. Returns what is left to a person, in words; fails while our own libvirt or the
-/// journal is silent.
-boost::asio::awaitable<Result<std::vector<std::string>>> clearCopies(
-    ArrivalDesk* desk, std::shared_ptr<Arrival> arrival, SourceWord source);
+/// was reserved. Fails while our own libvirt, for a bounded number of times, or the journal is
+/// silent.
+boost::asio::awaitable<Result<Leftovers>> clearCopies(ArrivalDesk* desk,
+                                                      std::shared_ptr<Arrival> arrival,
+                                                      SourceWord source);
 /// The source's word, where clearCopies() needs it; none where it does not.
 boost::asio::awaitable<SourceWord> askAboutCopies(ArrivalDesk* desk,
                                                   std::shared_ptr<Arrival> arrival);

@@ -3,6 +3,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "act/answers.h"
 #include "act/arrival_desk.h"
 
 // How the watch asks and waits: every wait has an end.
@@ -13,10 +14,6 @@ namespace asio = boost::asio;
 using namespace asio::experimental::awaitable_operators;
 
 namespace {
-
-bool silence(const Error& error) {
-  return error.code == Code::unreachable || error.code == Code::timeout;
-}
 
 asio::awaitable<void> span(Pause pause, Millis limit) {
   try {

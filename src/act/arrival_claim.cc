@@ -111,6 +111,11 @@ Operation closed(Operation claim, OperationState state, std::string message, Tim
   return claim;
 }
 
+bool mayBeEnded(const Operation& claim) {
+  return std::ranges::any_of(
+      claim.steps, [](const OperationStep& step) { return step.note.starts_with(kEnding); });
+}
+
 Grip gripOf(const Operation& claim) {
   if (!claim.suspended) return Grip::none;
   for (const auto& step : claim.steps | std::views::reverse) {

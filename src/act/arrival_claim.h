@@ -48,8 +48,13 @@ inline constexpr std::string_view kSuspending = "suspending";
 inline constexpr std::string_view kSuspended = "suspended";
 inline constexpr std::string_view kResuming = "resuming";
 Grip gripOf(const Operation& claim);
-/// For so long after it was given up, suspending may still take effect.
+/// For so long after they were given up, suspending and ending may still take effect.
 inline constexpr Millis kLateAct{60'000};
+
+/// The note of the step before the copy here is ended begins so.
+inline constexpr std::string_view kEnding = "the copy here is to be ended";
+/// True if the copy here was ended by us, or may have been.
+bool mayBeEnded(const Operation& claim);
 
 /// The note of the step in which the copy was first seen running here.
 inline constexpr std::string_view kRunsHere = "it runs here";

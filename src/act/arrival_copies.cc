@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "act/answers.h"
 #include "act/arrival_acts.h"
 #include "base/text.h"
 
@@ -16,14 +17,9 @@ namespace {
 
 using State = Presence::State;
 using ArrivalPtr = std::shared_ptr<Arrival>;
-using Words = std::vector<std::string>;
 
 /// Of the question to the source.
 constexpr Millis kAnswer{2'000};
-
-bool silence(const Error& error) {
-  return error.code == Code::unreachable || error.code == Code::timeout;
-}
 
 /// Something of it was here, so that libvirt may have made its disks.
 bool came(const Operation& claim) {
@@ -79,15 +75,15 @@ asio::awaitable<SourceWord> askAboutCopies(ArrivalDesk* desk, ArrivalPtr arrival
                                kAnswer, false);
 }
 
-asio::awaitable<Result<Words>> clearCopies(ArrivalDesk* desk, ArrivalPtr arrival,
-                                           SourceWord source) {
-  Words left;
+asio::awaitable<Result<Leftovers>> clearCopies(ArrivalDesk* desk, ArrivalPtr arrival,
+                                               SourceWord source) {
+  Leftovers left;
   if (!leaves(arrival->operation)) co_return left;
   const auto paths = arrival->operation.record.copied_disks;
   const auto here = co_await desk->here.presence(arrival->operation.vm);
   if (!here) co_return fail(here.error());
   if (const auto why = doubt(*arrival, *here, source); !why.empty()) {
-    for (const auto& path : paths) left.push_back(leftHere(path, why));
+    for (const auto& path : paths) left.advice.push_back(leftHere(path, why));
     co_return left;
   }
   const auto noted = co_await desk->step(
@@ -96,12 +92,17 @@ asio::awaitable<Result<Words>> clearCopies(ArrivalDesk* desk, ArrivalPtr arrival
   if (!noted) co_return fail(noted.error());
   for (const auto& path : paths) {
     if (othersWant(*desk, *arrival, path)) {
-      left.push_back(leftHere(path, "another VM is to come with a disk there"));
+      left.advice.push_back(leftHere(path, "another VM is to come with a disk there"));
       continue;
     }
     const auto done = co_await desk->here.deleteVolume(path);
-    if (!done && silence(done.error())) co_return fail(done.error());
-    if (!done) left.push_back(leftHere(path, printable(done.error().message)));
+    if (done) {
+      arrival->failures = 0;
+      continue;
+    }
+    if (putOff(done.error()) && ++arrival->failures < kActTries) co_return fail(done.error());
+    left.person = true;
+    left.advice.push_back(leftHere(path, printable(done.error().message)));
   }
   co_return left;
 }

@@ -117,13 +117,19 @@ asio::awaitable<Result<void>> ArrivalDesk::keep(std::shared_ptr<Arrival> arrival
 
 asio::awaitable<Result<void>> ArrivalDesk::step(std::shared_ptr<Arrival> arrival,
                                                 OperationState state, std::string note) {
-  return keep(arrival, stepped(arrival->operation, state, std::move(note), clock.wall()));
+  const auto& now = arrival->operation;
+  if (now.state == state && now.message == note && !now.steps.empty() &&
+      now.steps.back().state == state && now.steps.back().note == note)
+    co_return Result<void>{};
+  co_return co_await keep(arrival, stepped(now, state, std::move(note), clock.wall()));
 }
 
 asio::awaitable<Result<void>> ArrivalDesk::close(std::shared_ptr<Arrival> arrival,
-                                                 OperationState state, std::string message) {
-  const auto kept =
-      co_await keep(arrival, closed(arrival->operation, state, std::move(message), clock.wall()));
+                                                 OperationState state, std::string message,
+                                                 std::vector<std::string> advice) {
+  auto next = closed(arrival->operation, state, std::move(message), clock.wall());
+  if (!advice.empty()) next.advice = std::move(advice);
+  const auto kept = co_await keep(arrival, std::move(next));
   if (kept) ledger.release(arrival->operation.id);
   co_return kept;
 }

@@ -61,7 +61,10 @@ struct Arrival {
   std::optional<Presence> source_said;  ///< at the last look; absent: it was silent or not asked
   std::optional<Mono> source_said_since;
   std::optional<Mono> suspending_since;  ///< an attempt that was given up; it may take effect late
+  std::optional<Mono> ending_since;      ///< the same of an attempt to end it
+  std::optional<Mono> nowhere_since;     ///< it is not here, and its source does not say it has it
   std::optional<Mono> confirmed_since;
+  int failures = 0;        ///< of acts that our own libvirt did not do, in a row
   bool ran = false;        ///< it was seen to run here, or to stand still after it had come
   bool unwatched = false;  ///< it may have run here while nobody looked
   bool silent = false;     ///< the source's daemon did not answer the last question
@@ -105,11 +108,13 @@ struct ArrivalDesk {
 
   /// Writes the claim down; only then it is what holds.
   boost::asio::awaitable<Result<void>> keep(std::shared_ptr<Arrival> arrival, Operation next);
+  /// Writes one more step down, unless it is the last one already.
   boost::asio::awaitable<Result<void>> step(std::shared_ptr<Arrival> arrival, OperationState state,
                                             std::string note);
   /// Ends it and gives its room back.
   boost::asio::awaitable<Result<void>> close(std::shared_ptr<Arrival> arrival, OperationState state,
-                                             std::string message);
+                                             std::string message,
+                                             std::vector<std::string> advice = {});
   /// Holds the room of a VM that is on its way until it is counted among those that are here.
   void holdRoom(const Operation& claim);
   bool holdsRoom(const std::string& operation);

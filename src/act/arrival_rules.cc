@@ -1,3 +1,4 @@
+#include "act/arrival_desk.h"
 #include "act/arrivals.h"
 #include "act/settle.h"
 
@@ -6,10 +7,6 @@ namespace {
 
 using State = Presence::State;
 using Job = Presence::Job;
-
-bool off(const Presence& side) {
-  return side.state == State::absent || side.state == State::off;
-}
 
 /// It runs there and is not about to come here.
 bool staysAtSource(const Presence& source) {
@@ -29,7 +26,7 @@ ArrivalAct judgeRunning(const ArrivalView& view) {
   if (runsAtSource(view)) return provenAtSource(view) ? ArrivalAct::destroy : ArrivalAct::wait;
   // A person resumed what we had suspended, and is not contradicted.
   if (view.suspended) return ArrivalAct::confirm;
-  if (view.at_source) return off(*view.at_source) ? ArrivalAct::confirm : ArrivalAct::wait;
+  if (view.at_source) return !active(*view.at_source) ? ArrivalAct::confirm : ArrivalAct::wait;
   // Silence is heard only by who can ask.
   if (!view.source_known || view.source_host_answers) return ArrivalAct::wait;
   if (view.running_for < kUnheard) return ArrivalAct::wait;
@@ -41,7 +38,7 @@ ArrivalAct judgeRunning(const ArrivalView& view) {
 ArrivalAct judgeSuspended(const ArrivalView& view) {
   if (!view.at_source) return ArrivalAct::wait;
   const auto& source = *view.at_source;
-  if (off(source)) return ArrivalAct::resume;
+  if (!active(source)) return ArrivalAct::resume;
   if (view.confirmed) return ArrivalAct::wait;
   if (staysAtSource(source)) return ArrivalAct::destroy;
   // For a moment it also stands so before libvirt there resumes it.
@@ -53,14 +50,11 @@ ArrivalAct judgeSuspended(const ArrivalView& view) {
 /// Paused, and not by us: by the move itself, by a person before it, by an error after it.
 ArrivalAct judgePaused(const ArrivalView& view) {
   if (view.confirmed || !view.at_source) return ArrivalAct::wait;
-  if (off(*view.at_source)) return ArrivalAct::confirm;
+  if (!active(*view.at_source)) return ArrivalAct::confirm;
   return provenAtSource(view) ? ArrivalAct::destroy : ArrivalAct::wait;
 }
 
-}  // namespace
-
-ArrivalAct judge(const ArrivalView& view) {
-  if (!view.here) return ArrivalAct::wait;
+ArrivalAct judgeHere(const ArrivalView& view) {
   switch (view.here->state) {
     case State::absent:
     case State::off:
@@ -74,6 +68,17 @@ ArrivalAct judge(const ArrivalView& view) {
   }
   if (view.here->job != Job::none) return ArrivalAct::wait;
   return view.suspended ? judgeSuspended(view) : judgePaused(view);
+}
+
+}  // namespace
+
+ArrivalAct judge(const ArrivalView& view) {
+  if (!view.here) return ArrivalAct::wait;
+  const auto act = judgeHere(view);
+  // What may be ended any moment is not the VM that its source may forget.
+  if (view.ending && (act == ArrivalAct::confirm || act == ArrivalAct::resume))
+    return ArrivalAct::wait;
+  return act;
 }
 
 }  // namespace virtseer::act

@@ -37,10 +37,6 @@ std::optional<Millis> untilUnheard(const ArrivalDesk& desk, const Arrival& arriv
   return left > Millis(0) ? std::optional(left) : std::nullopt;
 }
 
-bool off(const Presence& side) {
-  return !active(side);
-}
-
 bool needsSource(const Arrival& arrival, const Presence& here) {
   if (arrival.operation.state == OperationState::reserved) return false;
   if (here.state == State::incoming) return false;
@@ -106,16 +102,47 @@ asio::awaitable<void> expect(ArrivalDesk* desk, ArrivalPtr arrival, Presence her
                  arrival->operation.message);
 }
 
+/// It does not run here, and its source does not say that it has it: that may mend itself, but the
+/// VM is not kept from going anywhere for ever.
+asio::awaitable<void> nowhere(ArrivalDesk* desk, ArrivalPtr arrival, std::string words) {
+  if (!arrival->nowhere_since) arrival->nowhere_since = desk->clock.mono();
+  if (since(*desk, arrival->nowhere_since) < kLastWord) {
+    co_await stand(desk, arrival, OperationState::uncertain, std::move(words));
+    co_return;
+  }
+  const auto name = vmOf(arrival->operation);
+  const auto closed =
+      co_await desk->close(arrival, OperationState::needs_person, std::move(words),
+                           {fmt::format("find out at {} where it is, before anything is started: "
+                                        "virsh domstate --reason {}",
+                                        fromOf(arrival->operation), name)});
+  if (closed)
+    desk->report(arrival->operation, Severity::error, "arrival.failed", arrival->operation.message);
+}
+
+/// We ended it here since it ran at its source, and by now it is off there: what is there is newer.
+asio::awaitable<void> endedTwice(ArrivalDesk* desk, ArrivalPtr arrival) {
+  const auto from = fromOf(arrival->operation), name = vmOf(arrival->operation);
+  const auto closed = co_await desk->close(
+      arrival, OperationState::needs_person,
+      fmt::format("the copy here was ended since it ran at {}, where it is off by now", from),
+      {fmt::format("what {} has of it is newer: start it there if it is to run: virsh start {}",
+                   from, name),
+       fmt::format("then remove its definition here: virsh undefine {}", name)});
+  if (closed)
+    desk->report(arrival->operation, Severity::error, "arrival.failed", arrival->operation.message);
+}
+
 /// It was here and is not any more, before its source was proven off.
 asio::awaitable<void> wentAway(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
                                SourceWord source) {
   const auto from = fromOf(arrival->operation);
   if (!source.presence) {
-    co_await stand(desk, arrival, OperationState::uncertain,
-                   fmt::format("it is not here any more, and {} is silent", from));
+    co_await nowhere(desk, arrival, fmt::format("it is not here any more, and {} is silent", from));
     co_return;
   }
   const auto& there = *source.presence;
+  if (active(there)) arrival->nowhere_since.reset();
   if (there.state == State::running) {
     if (since(*desk, arrival->source_running_since) >= kSourceRuns)
       co_await endAtSource(desk, arrival, source);
@@ -126,14 +153,17 @@ asio::awaitable<void> wentAway(ArrivalDesk* desk, ArrivalPtr arrival, Presence h
                    fmt::format("it is not here any more; at {} it is {}", from, name(there.state)));
     co_return;
   }
+  if (here.state == State::off && mayBeEnded(arrival->operation)) {
+    co_await endedTwice(desk, arrival);
+    co_return;
+  }
   if (here.state == State::off) {
     co_await confirmHere(
         desk, arrival,
         fmt::format("it came and ended here ({}), and is off at {}", printable(here.reason), from));
     co_return;
   }
-  co_await stand(desk, arrival, OperationState::uncertain,
-                 fmt::format("it is neither here nor at {}", from));
+  co_await nowhere(desk, arrival, fmt::format("it is neither here nor at {}", from));
 }
 
 /// It runs or stands still here, and nothing is to be done.
@@ -173,6 +203,7 @@ asio::awaitable<void> judged(ArrivalDesk* desk, ArrivalPtr arrival, Presence her
                          .source_known = source.asked,
                          .suspended = ours,
                          .confirmed = arrival->operation.confirmed,
+                         .ending = mayStillEnd(*desk, *arrival),
                          .running_for = since(*desk, arrival->running_since),
                          .source_running_for = since(*desk, arrival->source_running_since),
                          .source_unchanged = since(*desk, arrival->source_said_since)};
@@ -234,7 +265,7 @@ asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs)
 asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
                                  SourceWord source) {
   if (!arrival->confirmed_since) arrival->confirmed_since = desk->clock.mono();
-  if (!source.presence || off(*source.presence)) co_await undoLate(desk, arrival, here);
+  if (!source.presence || !active(*source.presence)) co_await undoLate(desk, arrival, here);
   if (since(*desk, arrival->source_running_since) >= kSourceRuns) {
     if (here.state == State::running) co_await conflict(desk, arrival);
     if (!active(here))
@@ -287,13 +318,14 @@ asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
     co_return;
   }
   noteTimes(*desk, *arrival, *here, source);
+  if (active(*here)) arrival->nowhere_since.reset();
   if (active(*here)) desk->holdRoom(arrival->operation);
   if (arrival->operation.confirmed) {
     co_await afterwards(desk, arrival, *here, source);
     co_return;
   }
   if (here->state == State::running && arrival->grip == Grip::none &&
-      arrival->operation.state == OperationState::migrating)
+      arrival->operation.state == OperationState::migrating && !mayBeEnded(arrival->operation))
     co_await stand(desk, arrival, OperationState::migrating, std::string(kRunsHere));
   co_await settleGrip(desk, arrival, *here);
   co_await judged(desk, arrival, *here, source);

@@ -34,6 +34,7 @@ ArrivalPtr takenUp(const ArrivalDesk& desk, Operation claim) {
   // What is confirmed was left suspended only for an attempt that might take effect late.
   if (arrival->operation.confirmed && arrival->grip != Grip::none) arrival->grip = Grip::suspending;
   if (arrival->grip == Grip::suspending) arrival->suspending_since = desk.clock.mono();
+  if (mayBeEnded(arrival->operation)) arrival->ending_since = desk.clock.mono();
   const auto& steps = arrival->operation.steps;
   if (!arrival->over() && !steps.empty() && steps.back().note == kRunsHere) {
     const auto ran = std::clamp(desk.clock.wall() - steps.back().at, Millis(0), kUnheard);
@@ -78,6 +79,8 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
   const bool never_came = arrival->operation.state == OperationState::reserved && !active(*here);
   if (here->state == Presence::State::absent || never_came)
     co_return fail(Code::refused, fmt::format("{} is not here", vmOf(arrival->operation)));
+  if (mayStillEnd(*desk, *arrival))
+    co_return fail(Code::busy, "ending the copy here was begun, and may still take effect");
   if (const auto done = co_await goOn(desk, arrival, *here); !done) co_return done;
   auto next = arrival->operation;
   const bool news = !next.confirmed;
@@ -125,7 +128,8 @@ asio::awaitable<Result<void>> startOnce(ArrivalDesk* desk, ArrivalPtr arrival) {
   if (claim.record.restarted && here->state == Presence::State::running) co_return Result<void>{};
   if (claim.record.restarted)
     co_return fail(Code::refused, fmt::format("{} was started here once already", vmOf(claim)));
-  if (here->state != Presence::State::off || !here->crashed)
+  const bool died = here->crashed || here->unexplained;
+  if (here->state != Presence::State::off || !died)
     co_return fail(Code::refused, fmt::format("{} has not died here: it is {} ({})", vmOf(claim),
                                               name(here->state), printable(here->reason)));
   auto next = stepped(claim, OperationState::verifying, "it died here and is started once more",
@@ -203,12 +207,14 @@ asio::awaitable<Result<void>> Arrivals::release(std::string operation) {
   // The watch tries again.
   if (!left) co_return fail(left.error());
   auto next = arrival->operation;
-  next.advice = std::move(*left);
+  next.advice = std::move(left->advice);
   const auto words =
       next.confirmed
           ? fmt::format("{} left again, as {} says", vmOf(next), fromOf(next))
           : fmt::format("{} did not come: {} gave its room back", vmOf(next), fromOf(next));
-  const auto state = next.confirmed ? OperationState::returned : OperationState::failed;
+  const auto state = left->person     ? OperationState::needs_person
+                     : next.confirmed ? OperationState::returned
+                                      : OperationState::failed;
   const auto ended =
       co_await desk->keep(arrival, closed(std::move(next), state, words, desk->clock.wall()));
   if (ended) desk->ledger.release(arrival->operation.id);

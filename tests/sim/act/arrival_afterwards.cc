@@ -72,6 +72,61 @@ TEST_CASE("a VM that went away is not forgotten while its source is silent") {
   CHECK(world.operation().state == OperationState::failed);
 }
 
+TEST_CASE("a VM that is nowhere is left to a person at last, and may come again") {
+  ArrivalWorld world;
+  world.time.step = Millis(10'000);
+  world.reserve(ArrivalWorld::order()).value();
+  world.comes();
+  world.here.remove(ArrivalWorld::kVm);
+  SECTION("as its source says") {
+    world.sourceIs(State::absent);
+  }
+  SECTION("and its source is silent") {
+    world.sourceFallsSilent();
+  }
+  world.time.run(std::chrono::minutes(59));
+  CHECK(world.operation().state == OperationState::uncertain);
+  world.time.run(std::chrono::minutes(2));
+  CHECK(world.operation().state == OperationState::needs_person);
+  CHECK(advises(world.operation(), "virsh domstate --reason web"));
+  world.sourceIsBack();
+  CHECK(world.reserve(ArrivalWorld::order("m-2")));
+}
+
+TEST_CASE("a definition that cannot be removed here is left to a person, and holds nobody up") {
+  ArrivalWorld world;
+  world.reserve(ArrivalWorld::order()).value();
+  world.comes();
+  world.here.vm(ArrivalWorld::kVm).presence = {
+      .state = State::off, .defined = true, .reason = "shut off"};
+  world.sourceIs(State::running);
+  SECTION("libvirt refuses") {
+    world.here.failNext(Call::undefine, {Code::failed, "there is a managed save"});
+  }
+  SECTION("libvirt does not answer") {
+    world.here.failNext(Call::undefine, {Code::timeout, "no answer in time"}, 1'000);
+  }
+  world.time.run(Millis(30'000));
+  CHECK(world.operation().state == OperationState::needs_person);
+  CHECK(advises(world.operation(), "virsh undefine web"));
+  CHECK_FALSE(world.arrivals->expects(ArrivalWorld::kVm));
+}
+
+TEST_CASE("a second copy that cannot be ended is told of once, and tried on") {
+  ArrivalWorld world;
+  world.arrives();
+  world.here.failNext(Call::destroy, {Code::failed, "Device or resource busy"}, 200);
+  world.sourceIs(State::running);
+  world.time.run(Millis(60'000));
+  CHECK_FALSE(ended(world.operation().state));
+  CHECK(advises(world.operation(), "virsh destroy web"));
+  CHECK(world.told("arrival.conflict") == 1);
+  CHECK(world.journal.history.size() < 20);
+  world.time.run(Millis(60'000));
+  CHECK_FALSE(world.runs());
+  CHECK(world.operation().state == OperationState::failed);
+}
+
 TEST_CASE("a commit is the source's word: what was suspended goes on first") {
   ArrivalWorld world;
   world.isSuspended();
@@ -120,6 +175,23 @@ TEST_CASE("a VM that died here after its source was off is started once") {
   world.here.crash(ArrivalWorld::kVm);
   CHECK(world.revive().error().code == Code::refused);
   CHECK(world.here.count("start") == 1);
+}
+
+TEST_CASE("a VM that is off here by nobody's wish is started once, too") {
+  ArrivalWorld world;
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  REQUIRE(world.operation().confirmed);
+  auto& presence = world.here.vm(ArrivalWorld::kVm).presence;
+  presence = {.state = State::off, .defined = true, .reason = "unknown"};
+  CHECK(world.revive().error().code == Code::refused);
+  presence.unexplained = true;
+
+  CHECK(world.revive());
+
+  CHECK(world.runs());
+  CHECK(world.operation().record.restarted);
 }
 
 TEST_CASE("nothing is started that is not proven off at its source, or that was shut down here") {

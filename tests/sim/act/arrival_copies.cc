@@ -196,6 +196,23 @@ TEST_CASE("copies: libvirt that falls silent in between is asked again") {
   CHECK(world.operation().state == OperationState::failed);
 }
 
+TEST_CASE("copies: a file that cannot be deleted is left to a person, and holds nobody up") {
+  CopyWorld world;
+  world.isMade();
+  world.breaksOff();
+  SECTION("libvirt fails") {
+    world.here.failNext(Call::delete_volume, {Code::failed, "Read-only file system"});
+  }
+  SECTION("libvirt does not answer") {
+    world.here.failNext(Call::delete_volume, {Code::timeout, "no answer in time"}, 1'000);
+  }
+  world.time.run(Millis(30'000));
+  CHECK(world.left());
+  CHECK(world.operation().state == OperationState::needs_person);
+  CHECK(world.advised());
+  CHECK_FALSE(world.arrivals->expects(ArrivalWorld::kVm));
+}
+
 TEST_CASE("copies: what happened while nobody looked is not guessed") {
   CopyWorld world;
   world.isMade();

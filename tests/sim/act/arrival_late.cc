@@ -130,6 +130,42 @@ TEST_CASE("late: room that was given back before it was asked for is not held") 
   CHECK(world.reserve(ArrivalWorld::order("m-2")));
 }
 
+TEST_CASE("late: a copy that may yet be ended is not taken for the VM") {
+  ArrivalWorld world;
+  world.arrives();
+  world.sourceIs(State::running);
+  world.here.failNext(Call::destroy, {Code::timeout, "libvirt does not answer in time"});
+  REQUIRE(world.time.runUntil([&] { return world.here.count("destroy") == 1; }, Millis(10'000)));
+  world.sourceIs(State::off);
+  world.time.run(Millis(30'000));
+  REQUIRE(world.runs());
+  CHECK_FALSE(world.operation().confirmed);
+  CHECK(world.commit().error().code == Code::busy);
+
+  SECTION("it does not take effect") {
+    world.time.run(Millis(35'000));
+    CHECK(world.operation().confirmed);
+    CHECK(world.commit());
+  }
+  SECTION("it takes effect") {
+    world.here.vm(ArrivalWorld::kVm).presence = {
+        .state = State::off, .defined = true, .reason = "destroyed"};
+    world.lifecycle();
+    world.time.run(Millis(5'000));
+    CHECK(world.operation().state == OperationState::needs_person);
+    CHECK_FALSE(world.operation().confirmed);
+    CHECK(world.commit().error().code == Code::refused);
+  }
+  SECTION("the daemon begins anew meanwhile") {
+    world.restartDaemon();
+    world.time.run(Millis(50'000));
+    CHECK_FALSE(world.operation().confirmed);
+    CHECK(world.commit().error().code == Code::busy);
+    world.time.run(Millis(15'000));
+    CHECK(world.operation().confirmed);
+  }
+}
+
 TEST_CASE("late: it is remembered for two minutes, and of a bounded number") {
   ArrivalWorld world;
   REQUIRE(world.release());

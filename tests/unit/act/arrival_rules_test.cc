@@ -209,4 +209,22 @@ TEST_CASE("silence never ends a copy, and only the source's running does") {
         }
 }
 
+TEST_CASE("what may be ended any moment is neither confirmed nor set going") {
+  for (const auto here : {State::running, State::paused})
+    for (const bool suspended : {false, true})
+      for (const auto& source : words()) {
+        ArrivalView view{.here = at(here),
+                         .at_source = source,
+                         .suspended = suspended,
+                         .running_for = kUnheard,
+                         .source_running_for = kSourceRuns,
+                         .source_unchanged = kOutOfDate};
+        const auto free = judge(view);
+        view.ending = true;
+        const auto held = free == ArrivalAct::confirm || free == ArrivalAct::resume;
+        INFO(told(view));
+        CHECK(judge(view) == (held ? ArrivalAct::wait : free));
+      }
+}
+
 }  // namespace virtseer::act
