@@ -117,6 +117,11 @@ asio::awaitable<Result<void>> takeOverAgain(ArrivalDesk* desk, ArrivalPtr arriva
   co_return co_await follow(desk, arrival, *here, std::move(order));
 }
 
+bool ranHere(const Arrival& arrival) {
+  return arrival.ran || std::ranges::find(arrival.operation.steps, kRunsHere,
+                                          &OperationStep::note) != arrival.operation.steps.end();
+}
+
 asio::awaitable<Result<void>> startOnce(ArrivalDesk* desk, ArrivalPtr arrival) {
   const auto& claim = arrival->operation;
   const auto here = co_await desk->here.presence(claim.vm);
@@ -128,7 +133,8 @@ asio::awaitable<Result<void>> startOnce(ArrivalDesk* desk, ArrivalPtr arrival) {
   if (claim.record.restarted && here->state == Presence::State::running) co_return Result<void>{};
   if (claim.record.restarted)
     co_return fail(Code::refused, fmt::format("{} was started here once already", vmOf(claim)));
-  const bool died = here->crashed || here->unexplained;
+  // What was only defined and never ran is off for no known reason, too.
+  const bool died = here->crashed || (here->unexplained && ranHere(*arrival));
   if (here->state != Presence::State::off || !died)
     co_return fail(Code::refused, fmt::format("{} has not died here: it is {} ({})", vmOf(claim),
                                               name(here->state), printable(here->reason)));

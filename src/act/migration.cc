@@ -109,6 +109,7 @@ asio::awaitable<Migration::MaybeOff> Migration::check() {
   op_.record.copied_disks = std::move(departure.copied_disks);
   copied_ = std::move(departure.disks);
   storage_ = std::move(departure.storage);
+  unlocked_ = facts->policy.unlocked_disks;
   live_xml_ = facts->definition.live;
   metadata_ = facts->placed->metadata;
   op_.memory_bytes = facts->placed->memory_bytes;
@@ -124,8 +125,10 @@ asio::awaitable<Migration::MaybeOff> Migration::reserve() {
     co_return CallOff{OperationState::failed, entered.error().message};
   const auto there = peer();
   if (!there) co_return CallOff{OperationState::refused, toName() + " is not the host that it was"};
-  const auto answer = co_await there->reserve(
-      reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {}), copied_, storage_));
+  auto order =
+      reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {}), copied_, storage_);
+  order.unlocked = unlocked_;
+  const auto answer = co_await there->reserve(std::move(order));
   if (!answer) co_return CallOff{OperationState::refused, answer.error().in(toName()).message};
   if (!allHeld(answer->checks))
     co_return CallOff{OperationState::refused, toName() + ": " + faults(answer->checks)};

@@ -194,6 +194,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::string room_note_;  ///< what the destination said of the room that it holds
   std::vector<DiskCopy> copied_;      ///< the disks that pre-flight found to be copied
   std::vector<std::string> storage_;  ///< of the disks that are not copied, as pre-flight found it
+  bool unlocked_ = false;             ///< policy waives a lock manager, as pre-flight found it
   std::optional<PolicyMetadata> metadata_;  ///< the domain's, as it was found last
   bool called_;  ///< libvirt was told to move it, by this life of the daemon or an earlier one
   std::shared_ptr<Call> call_;

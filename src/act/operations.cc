@@ -147,6 +147,7 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   if (facts->placed) operation.memory_bytes = facts->placed->memory_bytes;
   auto question = reserveOrder(operation, shared.context.self(), facts->definition.live,
                                std::move(departure.disks), std::move(departure.storage));
+  question.unlocked = facts->policy.unlocked_disks;
   question.dry_run = true;
   auto answer = co_await (*peer)->reserve(std::move(question));
   if (!answer)

@@ -59,5 +59,46 @@ TEST_CASE("a person's word on autostart after the way back is not undone") {
   CHECK_FALSE(world.a.libvirt.vm(kVm).definition.autostart);
 }
 
+TEST_CASE(
+    "what virtseer moves by itself on shared disks goes and comes back if policy waives locks") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.b.wellbeing.cpu_delay_cores = 3.0;
+  world.a.libvirt.vm(kVm).placed.disks = {{"nfs", 1 << 30}};
+  world.a.policy.unlocked_disks = world.b.policy.unlocked_disks = true;
+  SECTION("at both hosts") {
+    world.begin(order(kVm, "b", OperationOrigin::plan));
+    REQUIRE(world.ends());
+    CHECK(world.operation().state == State::returned);
+    world.checkRunsAtAOnly();
+  }
+  SECTION("at the source alone of the way there") {
+    world.b.policy.unlocked_disks = false;
+    world.begin(order(kVm, "b", OperationOrigin::plan));
+    REQUIRE(world.ends());
+    CHECK(world.operation().state == State::needs_person);
+    world.checkRunsAtBOnly();
+  }
+}
+
+TEST_CASE("a host that loses power after it took a VM over starts it again") {
+  World world(true);
+  world.none_may_run_for = Millis(60'000);
+  world.movesTake(Millis(2'000));
+  world.begin();
+  REQUIRE(world.reaches(State::verifying));
+  world.time.run(Millis(5'000));
+  world.b.kill();
+  world.a.peer->silent = true;
+  world.b.libvirt.vm(kVm).presence = {
+      .state = Presence::State::off, .defined = true, .reason = "unknown", .unexplained = true};
+  world.time.run(Millis(20'000));
+  world.b.start();
+  world.a.peer->silent = false;
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::done);
+  world.checkRunsAtBOnly();
+}
+
 }  // namespace
 }  // namespace virtseer::sim
