@@ -244,6 +244,23 @@ asio::awaitable<void> Migration::restoreAutostart() {
   advise(fmt::format("set it to start with its host again: virsh autostart {}", op_.vm.text()));
 }
 
+/// Pre-flight found it running: that it is off since is nobody's wish unless libvirt says whose.
+/// Nothing was asked to move, so no copy is elsewhere: an emulator that died is started again once,
+/// and so is what would have come up with its host had its autostart not been cleared for the move.
+asio::awaitable<bool> Migration::startedAgain(const Presence& here) {
+  if (here.state != Presence::State::off || op_.record.restarted) co_return false;
+  if (!here.crashed && !(op_.record.cleared && op_.record.autostart)) co_return false;
+  op_.record.restarted = true;
+  co_await mustEnter(op_.state, "it died before anything moved: it is started again");
+  const auto again = co_await shared_.here.presence(op_.vm);
+  if (again && again->state == Presence::State::running) co_return true;
+  if (!again || *again != here) co_return false;
+  const auto started = co_await shared_.here.start(op_.vm, "");
+  if (!started)
+    advise(fmt::format("it could not be started again: {}", printable(started.error().message)));
+  co_return started.has_value();
+}
+
 asio::awaitable<void> Migration::callOff(CallOff why) {
   co_await restoreAutostart();
   if (const auto there = peer(); there && op_.state >= OperationState::reserving)
@@ -251,13 +268,18 @@ asio::awaitable<void> Migration::callOff(CallOff why) {
   const auto here = co_await shared_.here.presence(op_.vm);
   const bool off =
       here && (here->state == Presence::State::off || here->state == Presence::State::absent);
-  // Pre-flight found it running; that it is off since is nobody's wish unless libvirt says whose.
   const bool died = off && op_.state >= OperationState::reserving &&
                     (here->state == Presence::State::absent || here->crashed || here->unexplained);
-  if (died)
-    advise(fmt::format("it died before anything moved: start it: virsh start {}", op_.vm.text()));
   // Nothing was taken away from it here.
   op_.record.definition.clear();
+  if (died && co_await startedAgain(*here)) {
+    co_await finish(OperationState::failed,
+                    fmt::format("it died before anything moved and {} was started again at {}",
+                                vmName(), fromName()));
+    co_return;
+  }
+  if (died)
+    advise(fmt::format("it died before anything moved: start it: virsh start {}", op_.vm.text()));
   co_await finish(died ? OperationState::needs_person : why.state,
                   off ? fmt::format("{}; {} is off at {}", why.message, vmName(), fromName())
                       : fmt::format("{}; {} stays at {}", why.message, vmName(), fromName()));

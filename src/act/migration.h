@@ -115,6 +115,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<MaybeOff> clear();
   Task<MaybeOff> lastLook();
   Task<void> callOff(CallOff why);
+  Task<bool> startedAgain(const Presence& here);
   Task<void> restoreAutostart();
   static Task<void> renewing(std::shared_ptr<Migration> self);
 

@@ -90,25 +90,47 @@ TEST_CASE("a source that died while its daemon was away is started again, whatev
   world.checkRunsAtAOnly();
 }
 
-TEST_CASE("a VM that dies before anything moved is not said to stay") {
+TEST_CASE("a VM that dies before anything moved is started again once, where it was") {
   World world;
   world.none_may_run_for = Millis(3'600'000);
   world.a.libvirt.hold(FakeActions::Call::set_autostart);
   world.begin();
   REQUIRE(world.reaches(State::preparing));
-  auto& presence = world.a.libvirt.vm(kVm).presence;
-  bool died = true;
   SECTION("its emulator") {
     world.a.libvirt.crash(kVm);
   }
-  SECTION("its host") {
-    presence = kOffWithItsHost;
-  }
-  SECTION("by its own word, which is no death") {
-    presence = {.state = Where::off, .defined = true, .reason = "off: shutdown"};
-    died = false;
+  SECTION("its host, with which it would have come up but for the move") {
+    world.a.libvirt.vm(kVm).presence = kOffWithItsHost;
   }
   world.a.libvirt.release(FakeActions::Call::set_autostart);
+  REQUIRE(world.ends());
+  const auto operation = world.operation();
+  CHECK(operation.state == State::failed);
+  CHECK_THAT(operation.message, Catch::Contains("was started again at a"));
+  CHECK(world.a.libvirt.count("migrate") == 0);
+  CHECK(world.a.libvirt.count("start ") == 1);
+  CHECK(world.a.libvirt.vm(kVm).definition.autostart);
+  world.checkRunsAtAOnly();
+}
+
+TEST_CASE("a VM that was shut down before anything moved, or that nothing may start, stays off") {
+  World world;
+  world.none_may_run_for = Millis(3'600'000);
+  auto& vm = world.a.libvirt.vm(kVm);
+  vm.definition.autostart = false;
+  vm.definition.managed_save = true;
+  world.a.libvirt.hold(FakeActions::Call::remove_managed_save);
+  world.begin();
+  REQUIRE(world.reaches(State::preparing));
+  bool died = true;
+  SECTION("it went down with its host, which does not start it") {
+    vm.presence = kOffWithItsHost;
+  }
+  SECTION("by its own word, which is no death") {
+    vm.presence = {.state = Where::off, .defined = true, .reason = "off: shutdown"};
+    died = false;
+  }
+  world.a.libvirt.release(FakeActions::Call::remove_managed_save);
   REQUIRE(world.ends());
   const auto operation = world.operation();
   CHECK(operation.state == (died ? State::needs_person : State::refused));
@@ -116,7 +138,6 @@ TEST_CASE("a VM that dies before anything moved is not said to stay") {
   CHECK_THAT(operation.message, Catch::Contains("is off at a"));
   CHECK(world.a.libvirt.count("migrate") == 0);
   CHECK(world.a.libvirt.count("start ") == 0);
-  CHECK(world.a.libvirt.vm(kVm).definition.autostart);
 }
 
 TEST_CASE("a daemon that is killed before it starts the source again says what it does not know") {
