@@ -56,7 +56,8 @@ struct Admission {
 
 /// What virtseer does to VMs, and what it asks immediately before. Loop thread only; every call
 /// has a deadline but migrate(). While disconnected calls fail with Code::unreachable. A call that
-/// failed with timeout or unreachable may still have taken effect: ask presence().
+/// failed with timeout or unreachable may still have taken effect: ask presence(). With any other
+/// code libvirt has answered: what is not possible in the VM's present state is Code::failed.
 /// The contract: tests/contract/environment.
 class Actions {
  public:
@@ -71,6 +72,9 @@ class Actions {
   virtual boost::asio::awaitable<Result<HostState>> host() = 0;
 
   /// Asked of libvirt now, never from a cache. A VM that is not known is State::absent, no error.
+  /// libvirt keeps no reason over its own restart or its host's, and has none for a VM that was
+  /// defined and never started: both are `unexplained`. Ask that only of a VM that is known to have
+  /// run.
   virtual boost::asio::awaitable<Result<Presence>> presence(Uuid vm) = 0;
   virtual boost::asio::awaitable<Result<VmDefinition>> definition(Uuid vm) = 0;
 
@@ -92,7 +96,8 @@ class Actions {
   /// libvirt's call does: possibly not for as long as a link is down. Cancelling the awaiting
   /// coroutine leaves the move alone.
   virtual boost::asio::awaitable<Result<MigrateEnd>> migrate(MigrateOrder order) = 0;
-  /// The job that runs on it now; fraction of what is known; not_found if none runs.
+  /// The job that runs on it now; fraction of what is known; not_found if none runs, as on a VM
+  /// that is off.
   virtual boost::asio::awaitable<Result<MigrationProgress>> progress(Uuid vm) = 0;
   /// Asks the running job to end. libvirt's call may go on for a while.
   virtual boost::asio::awaitable<Result<void>> abortJob(Uuid vm) = 0;

@@ -97,6 +97,14 @@ void FakeActions::crash(const Uuid& vm) {
   if (!entry.presence.defined) vms_.erase(vm);
 }
 
+void FakeActions::losePower(const Uuid& vm) {
+  if (moves_.contains(vm)) failMove(vm, {Code::failed, "the host of the VM went down"});
+  auto& presence = vms_.at(vm).presence;
+  presence = {
+      .state = State::off, .defined = presence.defined, .reason = "off", .unexplained = true};
+  if (!presence.defined) vms_.erase(vm);
+}
+
 asio::awaitable<Result<std::optional<Error>>> FakeActions::enter(Call call, std::string record) {
   auto entered = co_await gates_.enter(call, std::move(record));
   if (entered && disconnected_) co_return fail(Code::unreachable, *disconnected_);
@@ -115,7 +123,7 @@ Result<std::shared_ptr<FakeActions::Move>> FakeActions::beginMove(const MigrateO
   const auto entry = known(order.vm);
   if (!entry) return fail(entry.error());
   auto& source = **entry;
-  if (!isActive(source.presence.state)) return fail(Code::unreachable, "the VM does not run");
+  if (!isActive(source.presence.state)) return fail(Code::failed, "the VM does not run");
   if (source.presence.job != Job::none) return fail(Code::busy, "another job runs on the VM");
   if (order.copy_storage && order.copied != source.definition.local_disks)
     return fail(Code::refused, "the VM's disks have changed since they were looked at");
@@ -243,7 +251,7 @@ asio::awaitable<Result<void>> FakeActions::abortJob(Uuid vm) {
   if (!entered) co_return fail(entered.error());
   const auto entry = known(vm);
   if (!entry) co_return fail(entry.error());
-  if ((*entry)->presence.job == Job::none) co_return fail(Code::unreachable, "no job runs on it");
+  if ((*entry)->presence.job == Job::none) co_return fail(Code::failed, "no job runs on it");
   if (!ignore_aborts_) {
     (*entry)->presence.job = Job::none;
     if (moves_.contains(vm)) failMove(vm, {Code::cancelled, "migration out: canceled by client"});

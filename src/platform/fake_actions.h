@@ -77,6 +77,9 @@ class FakeActions final : public Actions {
   /// Ends its emulator as a crash does: off and crashed if it is defined, absent if not; a move of
   /// it fails.
   void crash(const Uuid& vm);
+  /// What is left of it after its host lost power: off for no known reason if it is defined, absent
+  /// if not; silent. A move of it fails.
+  void losePower(const Uuid& vm);
   void setHost(HostState host) { host_ = std::move(host); }
   /// What admits() answers beside "identity" and "active", which it finds out; one check that holds
   /// if never set.

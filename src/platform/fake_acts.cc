@@ -42,7 +42,7 @@ Result<void> FakeActions::suspendNow(const Uuid& vm) {
   const auto entry = known(vm);
   if (!entry) return fail(entry.error());
   auto& presence = (*entry)->presence;
-  if (!isActive(presence.state)) return fail(Code::unreachable, "the VM does not run");
+  if (!isActive(presence.state)) return fail(Code::failed, "the VM does not run");
   if (presence.state == State::paused) return {};
   presence.state = State::paused;
   presence.reason = "user";
@@ -54,7 +54,7 @@ Result<void> FakeActions::resumeNow(const Uuid& vm) {
   const auto entry = known(vm);
   if (!entry) return fail(entry.error());
   auto& presence = (*entry)->presence;
-  if (!isActive(presence.state)) return fail(Code::unreachable, "the VM does not run");
+  if (!isActive(presence.state)) return fail(Code::failed, "the VM does not run");
   if (presence.state == State::running) return {};
   presence.state = State::running;
   presence.reason = "unpaused";
@@ -74,10 +74,10 @@ Result<void> FakeActions::startNow(const Uuid& vm, const std::string& xml) {
   const auto entry = known(vm);
   if (!entry) return fail(entry.error());
   auto& presence = (*entry)->presence;
-  if (isActive(presence.state)) return fail(Code::unreachable, "the VM is active already");
+  if (isActive(presence.state)) return fail(Code::failed, "the VM is active already");
   presence.state = State::running;
   presence.job = Presence::Job::none;
-  presence.crashed = false;
+  presence.crashed = presence.unexplained = false;
   presence.reason = "booted";
   (*entry)->definition.live = this->xml(vm, (*entry)->name);
   tell(vm, "started", "booted");
@@ -105,7 +105,7 @@ Result<void> FakeActions::defineNow(const std::string& xml) {
   const auto& [uuid, name] = *identity;
   if (!vms_.contains(uuid)) {
     auto& entry = add(uuid, name);
-    entry.presence = {.state = State::off, .reason = "unknown"};
+    entry.presence = {.state = State::off, .reason = "off", .unexplained = true};
     entry.definition.live.clear();
   }
   auto& entry = vms_.at(uuid);
@@ -135,7 +135,7 @@ asio::awaitable<Result<void>> FakeActions::setAutostart(Uuid vm, bool on) {
   if (!entered) co_return fail(entered.error());
   const auto entry = known(vm);
   if (!entry) co_return fail(entry.error());
-  if (!(*entry)->presence.defined) co_return fail(Code::unreachable, "the VM is transient");
+  if (!(*entry)->presence.defined) co_return fail(Code::failed, "the VM is transient");
   (*entry)->definition.autostart = on;
   co_return answer(*entered, {});
 }

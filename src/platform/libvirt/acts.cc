@@ -69,7 +69,12 @@ Result<MigrationProgress> jobProgress(const Connection& connection, const Uuid& 
   const auto job = JobValues::get(domain->get());
   if (!job && lastErrorIsUnsupported())
     return fail(Code::not_found, "no job runs on the VM: this libvirt has none");
-  if (!job) return fail(lastError("progress", connection.get()));
+  if (!job) {
+    auto error = lastError("progress", connection.get());
+    if (virDomainIsActive(domain->get()) == 0)
+      return fail(Code::not_found, "no job runs on the VM: it is off");
+    return fail(std::move(error));
+  }
   if (job->type == VIR_DOMAIN_JOB_NONE) return fail(Code::not_found, "no job runs on the VM");
   return progressOf(job->values());
 }

@@ -27,6 +27,9 @@ Result<void> destroyVm(const Connection& connection, const Uuid& vm);
 Result<void> defineVm(const Connection& connection, const std::string& xml);
 Result<void> undefineVm(const Connection& connection, const Uuid& vm);
 
+/// What libvirt's numbers for a domain's state and its reason say by themselves.
+Presence presenceFrom(int state, int reason);
+
 /// libvirt's words for a domain's state and its reason: "paused: migration".
 std::string stateWords(int state, int reason);
 

@@ -56,7 +56,12 @@ Result<std::shared_ptr<Connection>> Connection::open(const std::string& uri, Acc
   virConnectPtr connection = nullptr;
   if (access == Access::read_only) connection = virConnectOpenReadOnly(uri.c_str());
   if (!connection) connection = virConnectOpen(uri.c_str());
-  if (!connection) return fail(lastError("open " + uri, nullptr));
+  if (!connection) {
+    auto error = lastError("open " + uri, nullptr);
+    // libvirt has many names for what keeps it from answering.
+    if (error.code == Code::failed) error.code = Code::unreachable;
+    return fail(std::move(error));
+  }
   // Drivers without a peer (test) have none to ask.
   virConnectSetKeepAlive(connection, kKeepAliveSeconds, kKeepAliveQuestions);
   return std::shared_ptr<Connection>(

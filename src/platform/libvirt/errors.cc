@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kMaxMessageBytes = 500;
 }
 
-Code codeOf(int libvirt_code) {
+Code codeOf(int libvirt_code, int libvirt_domain) {
   switch (libvirt_code) {
     case VIR_ERR_NO_DOMAIN:
     case VIR_ERR_NO_STORAGE_POOL:
@@ -31,10 +31,10 @@ Code codeOf(int libvirt_code) {
       return Code::refused;
     case VIR_ERR_NO_CONNECT:
     case VIR_ERR_INVALID_CONN:
-    case VIR_ERR_SYSTEM_ERROR:
-    case VIR_ERR_RPC:
-    case VIR_ERR_OPERATION_INVALID:  // the VM does not run, or not in this state: may change
       return Code::unreachable;
+    case VIR_ERR_SYSTEM_ERROR:  // of a socket, or of anything else: a read-only file system
+      return libvirt_domain == VIR_FROM_RPC || libvirt_domain == VIR_FROM_REMOTE ? Code::unreachable
+                                                                                 : Code::failed;
     case VIR_ERR_OPERATION_TIMEOUT:
       return Code::timeout;
     case VIR_ERR_OPERATION_ABORTED:
@@ -52,7 +52,7 @@ Error lastError(std::string_view what, virConnectPtr connection) {
   const virError* error = virGetLastError();
   Error out{Code::failed, std::string(what) + ": "};
   if (error && error->message) {
-    out.code = codeOf(error->code);
+    out.code = codeOf(error->code, error->domain);
     out.message += printable(std::string_view(error->message).substr(0, kMaxMessageBytes));
   } else {
     out.message += "libvirt gives no reason";
@@ -63,7 +63,7 @@ Error lastError(std::string_view what, virConnectPtr connection) {
 
 bool lastErrorIsUnsupported() {
   const virError* error = virGetLastError();
-  return error && codeOf(error->code) == Code::unsupported;
+  return error && codeOf(error->code, error->domain) == Code::unsupported;
 }
 
 }  // namespace virtseer::platform

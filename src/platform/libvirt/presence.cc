@@ -39,6 +39,24 @@ constexpr std::string_view kOff[] = {"unknown", "shutdown", "destroyed",     "cr
                                      "saved",   "failed",   "from snapshot", "daemon"};
 constexpr std::string_view kCrashed[] = {"unknown", "panicked"};
 
+/// Off by what somebody did or asked for, in the guest or outside of it.
+bool isAct(int reason) {
+  switch (reason) {
+    case VIR_DOMAIN_SHUTOFF_SHUTDOWN:
+    case VIR_DOMAIN_SHUTOFF_DESTROYED:
+    case VIR_DOMAIN_SHUTOFF_MIGRATED:
+    case VIR_DOMAIN_SHUTOFF_SAVED:
+    case VIR_DOMAIN_SHUTOFF_FROM_SNAPSHOT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool isCrash(int reason) {
+  return reason == VIR_DOMAIN_SHUTOFF_CRASHED || reason == VIR_DOMAIN_SHUTOFF_FAILED;
+}
+
 std::span<const std::string_view> reasonsOf(int state) {
   switch (state) {
     case VIR_DOMAIN_RUNNING:
@@ -96,19 +114,28 @@ std::string stateWords(int state, int reason) {
   return out;
 }
 
+Presence presenceFrom(int state, int reason) {
+  Presence out{.state = stateOf(state), .reason = stateWords(state, reason)};
+  if (out.state == State::off) {
+    out.crashed = isCrash(reason);
+    out.unexplained = !out.crashed && !isAct(reason);
+  }
+  return out;
+}
+
 Result<Presence> presenceOf(const Connection& connection, const Uuid& vm) {
   const auto domain = findDomain(connection, vm);
   if (!domain) {
     if (domain.error().code == Code::not_found) return Presence{};
     return fail(domain.error());
   }
-  Presence out;
+  Job job = Job::none;
   int state = 0;
   int reason = 0;
   const auto ask = [&] { return virDomainGetState(domain->get(), &state, &reason, 0) == 0; };
   bool asked = ask();
   if (asked && stateOf(state) != State::off) {
-    out.job = jobOf(domain->get());
+    job = jobOf(domain->get());
     asked = ask();  // what has ended meanwhile has no job
   }
   const int persistent = virDomainIsPersistent(domain->get());
@@ -117,13 +144,10 @@ Result<Presence> presenceOf(const Connection& connection, const Uuid& vm) {
     if (error.code == Code::not_found) return Presence{};
     return fail(std::move(error));
   }
-  out.state = stateOf(state);
+  auto out = presenceFrom(state, reason);
   out.defined = persistent == 1;
-  if (out.state == State::off) out.job = Job::none;
+  if (out.state != State::off) out.job = job;
   if (out.state == State::paused && out.job == Job::migration_in) out.state = State::incoming;
-  out.crashed = state == VIR_DOMAIN_SHUTOFF &&
-                (reason == VIR_DOMAIN_SHUTOFF_CRASHED || reason == VIR_DOMAIN_SHUTOFF_FAILED);
-  out.reason = stateWords(state, reason);
   return out;
 }
 

@@ -84,6 +84,7 @@ TEST_CASE("a VM is defined, started, ended and undefined, and asking twice does 
     CHECK(now.state == State::off);
     CHECK(now.defined);
     CHECK_FALSE(now.crashed);
+    CHECK(now.unexplained);  // it never ran: libvirt has no word for that
     auto definition = world.await(actions.definition(kNew));
     REQUIRE(definition);
     CHECK(definition->inactive.find(kNewName) != std::string::npos);
@@ -91,6 +92,7 @@ TEST_CASE("a VM is defined, started, ended and undefined, and asking twice does 
 
     REQUIRE(world.await(actions.start(kNew, "")));
     CHECK(presence(world, kNew).state == State::running);
+    CHECK_FALSE(presence(world, kNew).unexplained);
     definition = world.await(actions.definition(kNew));
     REQUIRE(definition);
     CHECK(definition->live.find(kNew.text()) != std::string::npos);
@@ -101,6 +103,7 @@ TEST_CASE("a VM is defined, started, ended and undefined, and asking twice does 
     now = presence(world, kNew);
     CHECK(now.state == State::off);
     CHECK_FALSE(now.crashed);
+    CHECK_FALSE(now.unexplained);
     CHECK(world.until([&] { return world.saw(Notice::Kind::vm_lifecycle, "stopped"); }));
 
     CHECK(world.await(actions.undefine(kNew)));
@@ -180,6 +183,24 @@ TEST_CASE("without a job there is no progress and nothing to abort") {
     CHECK(world.await(actions.progress(world.vm())).error().code == Code::not_found);
     CHECK_FALSE(world.await(actions.abortJob(world.vm())));
     CHECK(presence(world, world.vm()).state == State::running);
+  });
+}
+
+TEST_CASE("a VM that is off has no job, and what only an active one can do fails for good") {
+  inEveryWorld([](World& world, Actions& actions) {
+    const Cleared cleared(world);
+    REQUIRE(world.await(actions.define(world.definition(kNew, kNewName))));
+    for (const bool ran : {false, true}) {
+      if (ran) {
+        REQUIRE(world.await(actions.start(kNew, "")));
+        REQUIRE(world.await(actions.destroy(kNew)));
+      }
+      CHECK(world.await(actions.progress(kNew)).error().code == Code::not_found);
+      CHECK(world.await(actions.suspend(kNew)).error().code == Code::failed);
+      CHECK(world.await(actions.resume(kNew)).error().code == Code::failed);
+    }
+    REQUIRE(world.await(actions.start(kNew, "")));
+    CHECK(world.await(actions.start(kNew, "")).error().code == Code::failed);
   });
 }
 

@@ -221,3 +221,21 @@ TEST_CASE("what is done to a VM shows in the environment and is told") {
   loop.restart();
   loop.poll();
 }
+
+TEST_CASE("the fake's VM whose host lost power is off for no known reason, and starts again") {
+  Bench bench;
+  bench.here.losePower(kVm);
+  auto presence = bench.get(bench.here.presence(kVm)).value();
+  CHECK(presence.state == State::off);
+  CHECK(presence.defined);
+  CHECK(presence.unexplained);
+  CHECK_FALSE(presence.crashed);
+  CHECK(bench.get(bench.here.start(kVm, "")));
+  presence = bench.get(bench.here.presence(kVm)).value();
+  CHECK(presence.state == State::running);
+  CHECK_FALSE(presence.unexplained);
+
+  bench.here.vm(kVm).presence.defined = false;
+  bench.here.losePower(kVm);
+  CHECK(bench.get(bench.here.presence(kVm)).value() == Presence{});
+}

@@ -32,13 +32,26 @@ TEST_CASE("numbers that a later libvirt may send are unknown, not a fault") {
 }
 
 TEST_CASE("libvirt's error numbers tell what the caller may do") {
-  CHECK(codeOf(VIR_ERR_NO_DOMAIN) == Code::not_found);
-  CHECK(codeOf(VIR_ERR_NO_SUPPORT) == Code::unsupported);
-  CHECK(codeOf(VIR_ERR_AUTH_FAILED) == Code::refused);
-  CHECK(codeOf(VIR_ERR_OPERATION_DENIED) == Code::refused);
-  CHECK(codeOf(VIR_ERR_RPC) == Code::unreachable);
-  CHECK(codeOf(VIR_ERR_OPERATION_TIMEOUT) == Code::timeout);
-  CHECK(codeOf(VIR_ERR_INTERNAL_ERROR) == Code::failed);
+  const auto code = [](int number) { return codeOf(number, VIR_FROM_QEMU); };
+  CHECK(code(VIR_ERR_NO_DOMAIN) == Code::not_found);
+  CHECK(code(VIR_ERR_NO_SUPPORT) == Code::unsupported);
+  CHECK(code(VIR_ERR_AUTH_FAILED) == Code::refused);
+  CHECK(code(VIR_ERR_OPERATION_DENIED) == Code::refused);
+  CHECK(code(VIR_ERR_OPERATION_TIMEOUT) == Code::timeout);
+  CHECK(code(VIR_ERR_RESOURCE_BUSY) == Code::busy);
+  CHECK(code(VIR_ERR_INTERNAL_ERROR) == Code::failed);
+}
+
+TEST_CASE("only a lost connection is no answer: what libvirt refuses for good is an answer") {
+  CHECK(codeOf(VIR_ERR_NO_CONNECT, VIR_FROM_REMOTE) == Code::unreachable);
+  CHECK(codeOf(VIR_ERR_INVALID_CONN, VIR_FROM_NONE) == Code::unreachable);
+  CHECK(codeOf(VIR_ERR_SYSTEM_ERROR, VIR_FROM_RPC) == Code::unreachable);
+  CHECK(codeOf(VIR_ERR_SYSTEM_ERROR, VIR_FROM_REMOTE) == Code::unreachable);
+  for (const int domain : {VIR_FROM_QEMU, VIR_FROM_STORAGE, VIR_FROM_NONE}) {
+    CHECK(codeOf(VIR_ERR_SYSTEM_ERROR, domain) == Code::failed);  // a read-only file system
+    CHECK(codeOf(VIR_ERR_OPERATION_INVALID, domain) == Code::failed);
+  }
+  CHECK(codeOf(VIR_ERR_RPC, VIR_FROM_RPC) == Code::failed);  // a message that is too long
 }
 
 TEST_CASE("a flood of events is cut off and the loop told to list everything again") {
