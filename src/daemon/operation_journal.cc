@@ -27,8 +27,24 @@ asio::awaitable<Result<void>> OperationJournal::write(Operation operation) {
         "operations are not begun while the store on disk does not serve: " + store_.problem());
   auto text = wire::text(wire::record(operation));
   if (!text) co_return fail(text.error().in("the operation cannot be kept"));
-  store_.settings().put(keyOf(operation), std::move(*text));
-  co_return co_await store_.durable();
+  const auto key = keyOf(operation);
+  auto before = store_.settings().get(key);
+  store_.settings().put(key, *text);
+  auto kept = co_await store_.durable();
+  if (!kept) takeBack(key, *text, std::move(before));
+  co_return kept;
+}
+
+/// The store tries again by itself: what its caller was told is not written must not be later.
+void OperationJournal::takeBack(const std::string& key, const std::string& text,
+                                std::optional<std::string> before) {
+  auto& settings = store_.settings();
+  if (settings.get(key) != text) return;
+  if (before)
+    settings.put(key, std::move(*before));
+  else
+    settings.erase(key);
+  store_.touched();
 }
 
 void OperationJournal::forget(const Operation& operation) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,7 +10,8 @@
 
 namespace virtseer::daemon {
 
-/// Operations in the store's settings, under `operation/KIND/ID`. Loop thread.
+/// Operations in the store's settings, under `operation/KIND/ID`. What write() failed to put on the
+/// disk is not there later either: the former state stands. Loop thread.
 class OperationJournal final : public act::Journal {
  public:
   /// `unreadable` is told the key and the fault of what all() could not read.
@@ -23,6 +25,8 @@ class OperationJournal final : public act::Journal {
   std::vector<Operation> all() override;
 
  private:
+  void takeBack(const std::string& key, const std::string& text, std::optional<std::string> before);
+
   StoreKeeper& store_;
   std::function<void(const std::string&, const std::string&)> unreadable_;
 };

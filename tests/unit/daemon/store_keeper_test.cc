@@ -1,75 +1,29 @@
 #include "daemon/store_keeper.h"
 
-#include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <fstream>
 
-#include "base/task_group.h"
+#include "unit/daemon/keeper_world.h"
 
 using namespace virtseer;
+using Folder = daemon::test::StoreFolder;
+using World = daemon::test::StoreWorld;
 namespace asio = boost::asio;
 
 namespace {
 
 const StreamId kStream{*Uuid::parse("11111111-2222-4333-8444-000000000001"), Source::guest};
 
-/// A folder of its own, removed at the end.
-struct Folder {
-  std::filesystem::path path;
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "virtseer_keeper_XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-};
-
-struct World {
-  asio::io_context io;
-  SystemClock clock;
-  int written = 0, swapped = 0;
-  std::vector<Event> events;
-  daemon::StoreKeeper keeper;
-  TaskGroup tasks{io.get_executor(), [](const std::string& name, const std::string& what) {
-                    FAIL(name << ": " << what);
-                  }};
-
-  explicit World(const std::filesystem::path& folder)
-      : keeper(io.get_executor(), clock, {.directory = folder / "store"},
-               {.sync = Millis(20), .gather = Millis(1), .retry = Millis(20)},
-               {.gathered = [] {},
-                .written = [this] { ++written; },
-                .swapped = [this] { ++swapped; },
-                .event = [this](Event event) { events.push_back(std::move(event)); }}) {}
-
-  /// Turns the loop until `done` holds; half a minute is far more than it takes.
-  template <class Done>
-  bool until(Done done) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!done() && std::chrono::steady_clock::now() < limit) {
-      if (io.stopped()) io.restart();
-      io.run_one_for(std::chrono::milliseconds(50));
-    }
-    return done();
-  }
-  void open() {
-    tasks.spawn("open", keeper.open());
-    REQUIRE(until([&] { return tasks.size() == 0; }));
-  }
-  void finish() {
-    keeper.stop();
-    REQUIRE(until([&] { return tasks.size() == 0; }));
-    keeper.close();
-  }
-  void append(double value) {
-    const auto columns =
-        keeper.series().declare(kStream, std::array{SeriesName{"guest_load1", {}, Kind::gauge}});
-    const auto last = keeper.series().lastTime(kStream);
-    const Timestamp time = last ? *last + Millis(1) : clock.wall();
-    REQUIRE(keeper.series().append(kStream, {time, *columns, {value}}) == store::Appended::taken);
-    keeper.touched();
-  }
-};
+/// One more row of the stream.
+void append(World& world, double value) {
+  auto& series = world.keeper.series();
+  const auto columns =
+      series.declare(kStream, std::array{SeriesName{"guest_load1", {}, Kind::gauge}});
+  const auto last = series.lastTime(kStream);
+  const Timestamp time = last ? *last + Millis(1) : world.clock.wall();
+  REQUIRE(series.append(kStream, {time, *columns, {value}}) == store::Appended::taken);
+  world.keeper.touched();
+}
 
 }  // namespace
 
@@ -81,9 +35,9 @@ TEST_CASE("what is appended is written soon and found again by the next daemon")
     CHECK(world.keeper.open_on_disk());
     CHECK(world.swapped == 1);
     world.tasks.spawn("run", world.keeper.run());
-    world.append(1.5);
+    append(world, 1.5);
     CHECK(world.until([&] { return world.written > 0; }));
-    world.append(2.5);
+    append(world, 2.5);
     world.finish();
   }
   World world(folder.path);
@@ -108,7 +62,7 @@ TEST_CASE(
     REQUIRE(second.events.size() == 1);
     CHECK(second.events[0].kind == "store.degraded");
     second.tasks.spawn("run", second.keeper.run());
-    second.append(7);
+    append(second, 7);
     CHECK(second.keeper.series().latest(kStream).at(0).value == 7);
     CHECK(second.written == 0);
     Event early;
@@ -125,7 +79,7 @@ TEST_CASE(
   REQUIRE(kept);
   CHECK(std::any_of(kept->events.begin(), kept->events.end(),
                     [](const Event& event) { return event.kind == "vm.started"; }));
-  second.append(8);
+  append(second, 8);
   CHECK(second.until([&] { return second.written > 0; }));
   second.finish();
 }
@@ -136,7 +90,7 @@ TEST_CASE("a store that is damaged is set aside under another name and said") {
     World world(folder.path);
     world.open();
     world.tasks.spawn("run", world.keeper.run());
-    world.append(1);
+    append(world, 1);
     world.finish();
   }
   for (const auto& entry :
