@@ -45,32 +45,58 @@ def life(daemon, name):
     return daemon.agent(name)["epoch"], ticks[0]
 
 
+def all_ended(lab, timeout=END, **query):
+    """Waits until no operation runs on any host: the way back of a move, and arrivals, are operations too."""
+    for host in lab.hosts():
+        wait_for(lambda host=host: not lab.daemon(host.letter).get("operations", active="true", **query)["items"],
+                 timeout, f"no operation is active on host {host.letter}")
+
+
 class Traveller:
-    """A guest with a second monitor and autostart that moves from test to test; made anew where it got lost."""
+    """A guest with a second monitor and autostart that moves from test to test. A test that found it well at its end
+    says so by leave(): then it must be well at the beginning of the next. After any other it is made anew if need be.
+    """
 
     def __init__(self, lab, name, **options):
         self.lab = lab
         self.name = name
         self.options = dict(options, monitor=True)
+        self.left_at = None
+
+    def places(self):
+        """Letters of the hosts where it runs, where it is defined, and where it starts with its host."""
+        where = defined(self.lab, self.name)
+        return running(self.lab, self.name), where, [each for each in where
+                                                     if autostart(self.lab.host(each), self.name)]
 
     def _well(self):
-        places = running(self.lab, self.name)
-        if len(places) != 1 or defined(self.lab, self.name) != places:
+        places, *others = self.places()
+        if len(places) != 1 or others != [places, places]:
             return None
         host = self.lab.host(places[0])
-        return host if host.qemu(self.name) and autostart(host, self.name) else None
+        return host if host.qemu(self.name) else None
+
+    def check(self, host):
+        """It runs there alone, is defined there alone, and starts with that host."""
+        there = [host.letter]
+        assert self.places() == (there, there, there), f"not at {there} alone (runs, is defined, starts with its host)"
+
+    def leave(self, host):
+        self.check(host)
+        self.left_at = host.letter
 
     def settle(self):
         """The host where it runs, and nowhere else, heard and without an operation."""
+        left_at, self.left_at = self.left_at, None
         host = self._well()
+        assert not left_at or host and host.letter == left_at, \
+            f"it was left well at {left_at} and has changed since (runs, is defined, starts with its host): {self.places()}"
         if not host:
             remove(self.lab, self.name)
             host = self.lab.host("A")
             self.lab.guests.start(host, self.name, **self.options)
             host.virsh("autostart", self.name)
-        for other in self.lab.hosts():
-            wait_for(lambda other=other: not self.lab.daemon(other.letter).get("operations", active="true")["items"],
-                     END, f"no operation is active on host {other.letter}")
+        all_ended(self.lab)
         self.lab.daemon(host.letter).wait_echo(self.name, more=2, timeout=BOOT)
         return host
 
