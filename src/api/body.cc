@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kShown = 128;
 constexpr std::size_t kLongestHost = 255;
 constexpr std::array<std::string_view, 1> kOnMembers{"on"};
+constexpr std::array<std::string_view, 1> kFencedMembers{"fenced"};
 constexpr std::array<std::string_view, 3> kMigrateMembers{"to", "dry_run", "copy_storage"};
 
 std::string list(std::span<const std::string_view> members) {
@@ -68,6 +69,15 @@ std::expected<bool, Problem> readOn(const Request& request) {
   if (!on) return refuse(on.error());
   if (!*on) return refuse(badBody("on is missing; it must be true or false"));
   return **on;
+}
+
+std::expected<bool, Problem> readFenced(const Request& request) {
+  if (request.body.empty()) return false;
+  const auto body = readObject(request.content_type, request.body, kFencedMembers, "this request");
+  if (!body) return refuse(body.error());
+  const auto fenced = truth(*body, "fenced");
+  if (!fenced) return refuse(fenced.error());
+  return fenced->value_or(false);
 }
 
 std::expected<MigrateRequest, Problem> readMigrate(const Request& request) {

@@ -30,6 +30,9 @@ std::expected<void, Problem> readNothing(const Request& request);
 /// {"on": true or false}.
 std::expected<bool, Problem> readOn(const Request& request);
 
+/// {"fenced": true or false}; empty, or without it, means false.
+std::expected<bool, Problem> readFenced(const Request& request);
+
 /// The body of a request for a move; empty means all defaults.
 std::expected<MigrateRequest, Problem> readMigrate(const Request& request);
 

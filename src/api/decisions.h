@@ -99,7 +99,9 @@ class Decisions {
   /// Newest first; migrations away and arrivals.
   virtual std::vector<Operation> operations(const OperationFilter& filter) = 0;
   virtual Result<Operation> operation(const std::string& id) = 0;
-  virtual boost::asio::awaitable<Result<Operation>> abort(std::string id) = 0;
+  /// With `fenced` a person confirms that the silent destination is powered off for good, and the
+  /// operation is ended without it.
+  virtual boost::asio::awaitable<Result<Operation>> abort(std::string id, bool fenced) = 0;
 
   /// This host, or a peer through its daemon.
   virtual boost::asio::awaitable<Result<void>> setMaintenance(std::string host, bool on) = 0;

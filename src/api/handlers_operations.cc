@@ -78,9 +78,9 @@ Outcome getOperation(Api api, const Request& request) {
 }
 
 asio::awaitable<Outcome> abortOperation(Api api, Request request) {
-  const auto nothing = readNothing(request);
-  if (!nothing) co_return refuse(nothing.error());
-  const auto operation = co_await api.decisions.abort(request.path[0]);
+  const auto fenced = readFenced(request);
+  if (!fenced) co_return refuse(fenced.error());
+  const auto operation = co_await api.decisions.abort(request.path[0], *fenced);
   if (!operation) co_return refuse(operation.error());
   co_return accepted(text(wire::json(*operation)));
 }

@@ -123,7 +123,7 @@ Result<std::string> table(const Command& command, const std::string& body, Times
           [&](const MigrateVm&) { return migrateText(body, room); },
           [&](const ShowOperations&) { return operationsTable(body, now, room); },
           [&](const ShowOperation&) { return operationText(body, now, room); },
-          [&](const AbortOperation&) { return abortText(body); },
+          [&](const AbortOperation& abort) { return abortText(body, abort.fenced); },
           [&](const ShowPolicy&) { return policyText(body, room); },
           [&](const SetMaintenance& set) { return maintenanceText(body, set.host); },
           [&](const Automate&) { return automationText(body, now); },
@@ -153,7 +153,7 @@ Request requestOf(const Command& command) {
           [](const ShowOperation& show) { return get("operations/" + percentEncoded(show.id)); },
           [](const AbortOperation& abort) {
             return post(fmt::format("operations/{}/abort", percentEncoded(abort.id)),
-                        Json::object());
+                        abort.fenced ? Json{{"fenced", true}} : Json::object());
           },
           [](const ShowPolicy& show) { return ofVm(show.vm, "policy"); },
           [](const SetMaintenance& set) {

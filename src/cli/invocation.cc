@@ -288,6 +288,9 @@ class Grammar {
     auto [abort, aborted] =
         add<AbortOperation>(app_, "abort", "Stop a move: the VM stays where it was");
     abort->add_option("ID", aborted->id, "its id")->required()->check(kName);
+    abort->add_flag("--fenced", aborted->fenced,
+                    "you confirm that the silent host is powered off for good: end the uncertain "
+                    "move without it");
   }
 
   void addSwitches() {

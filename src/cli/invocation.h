@@ -82,6 +82,7 @@ struct ShowOperation {
 };
 struct AbortOperation {
   std::string id;
+  bool fenced = false;  ///< a person's word that the silent host is off for good
 };
 struct ShowPolicy {
   std::string vm;

@@ -134,12 +134,15 @@ Result<std::string> operationText(std::string_view body, Timestamp now, std::siz
   return page.take();
 }
 
-Result<std::string> abortText(std::string_view body) {
+Result<std::string> abortText(std::string_view body, bool fenced) {
   const auto operation = parseObject(body);
   if (!operation) return fail(operation.error());
   if (!runs(*operation))
     return fmt::format("Operation {} has ended: {}.\n", shownText(*operation, {"id"}),
                        shownText(*operation, {"state"}));
+  if (fenced)
+    return fmt::format("Operation {} is to end without {}, which you say is off for good.\n",
+                       shownText(*operation, {"id"}), shownText(*operation, {"to_name"}));
   return fmt::format("Operation {} is to be aborted; it is {} now.\n",
                      shownText(*operation, {"id"}), shownText(*operation, {"state"}));
 }

@@ -20,7 +20,7 @@ Result<std::string> operationText(std::string_view operation, Timestamp now,
 Result<std::string> migrateText(std::string_view answer, std::size_t room = kNoLimit);
 /// False for a dry run whose move does not fit.
 bool migrateFits(std::string_view answer);
-Result<std::string> abortText(std::string_view operation);
+Result<std::string> abortText(std::string_view operation, bool fenced);
 
 /// "[#####     ] 50 %, 1.0 GiB of 2.0 GiB, 100 MiB/s, 10 s" of an operation's progress.
 std::string progressText(const Json& operation);

@@ -367,13 +367,13 @@ Result<Operation> DaemonDecisions::operation(const std::string& id) {
                           printable(id)));
 }
 
-asio::awaitable<Result<Operation>> DaemonDecisions::abort(std::string id) {
+asio::awaitable<Result<Operation>> DaemonDecisions::abort(std::string id, bool fenced) {
   if (!operations_->find(id) && arrivals_->find(id))
     co_return fail(Code::refused,
                    fmt::format("{} is carried out by the source: abort it there, "
                                "on {}",
                                printable(id), printable(arrivals_->find(id)->from_name)));
-  co_return co_await operations_->abort(std::move(id));
+  co_return co_await operations_->abort(std::move(id), fenced);
 }
 
 asio::awaitable<Result<void>> DaemonDecisions::setMaintenance(std::string host, bool on) {

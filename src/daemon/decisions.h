@@ -58,7 +58,7 @@ class DaemonDecisions final : public api::Decisions {
                                                              api::MigrateRequest request) override;
   std::vector<Operation> operations(const api::OperationFilter& filter) override;
   Result<Operation> operation(const std::string& id) override;
-  boost::asio::awaitable<Result<Operation>> abort(std::string id) override;
+  boost::asio::awaitable<Result<Operation>> abort(std::string id, bool fenced) override;
   boost::asio::awaitable<Result<void>> setMaintenance(std::string host, bool on) override;
   bool maintenance() override { return keepsakes_.maintenance().has_value(); }
   api::Automation automation() override;

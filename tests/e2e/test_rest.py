@@ -47,7 +47,7 @@ POSTS = {
     LOAD: ({"duration_ms": 1000, "cpu_cores": 0.1}, (200, 403)),
     "/api/v1/vms/{vm}/migrate": ({"dry_run": True}, (200, 403, 501)),
     "/api/v1/automation": ({"on": True}, (200,)),
-    "/api/v1/operations/{id}/abort": ({}, (404,)),
+    "/api/v1/operations/{id}/abort": ({"fenced": True}, (404,)),
     "/api/v1/reservations": (RESERVE, (200, 403, 501)),
     "/api/v1/reservations/{operation}/renew": ({}, (404,)),
     "/api/v1/reservations/{operation}/release": ({}, (200, 404)),

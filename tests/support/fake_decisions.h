@@ -73,7 +73,9 @@ class FakeDecisions final : public api::Decisions {
       if (each.id == id) return said("operation " + id, each);
     return fail(Code::not_found, "no operation has the id " + id);
   }
-  Answer<Operation> abort(std::string id) override { co_return said("abort " + id, answered); }
+  Answer<Operation> abort(std::string id, bool fenced) override {
+    co_return said("abort " + id + (fenced ? " fenced" : ""), answered);
+  }
 
   Answer<void> setMaintenance(std::string host, bool on) override {
     asked_maintenance = on;

@@ -65,9 +65,12 @@ TEST_CASE("a move that begins, is tried and is aborted, as a person sees it", "[
   CHECK(migrateFits(body("cli_migrate.json")));
   CHECK(migrateFits(body("cli_dry_run.json")));
   CHECK_FALSE(migrateFits(body("cli_dry_run_not.json")));
-  CHECK(*abortText(body("cli_operation_running.json")) ==
+  CHECK(*abortText(body("cli_operation_running.json"), false) ==
         "Operation m-41c3 is to be aborted; it is migrating now.\n");
-  CHECK(*abortText(body("cli_operation.json")) == "Operation m-41c2 has ended: done.\n");
+  CHECK(*abortText(body("cli_operation_running.json"), true) ==
+        "Operation m-41c3 is to end without beta, which you say is off for good.\n");
+  for (const bool fenced : {false, true})
+    CHECK(*abortText(body("cli_operation.json"), fenced) == "Operation m-41c2 has ended: done.\n");
 }
 
 }  // namespace virtseer::cli

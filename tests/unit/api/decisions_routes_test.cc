@@ -24,6 +24,9 @@ std::vector<Door> doors() {
       {kApi + "/hosts/beta/maintenance", R"({"on":true})", 200, "maintenance beta"},
       {kApi + "/vms/web/migrate", R"({"to":"beta"})", 202, "migrate web", true},
       {kApi + "/operations/op-1/abort", "{}", 202, "abort op-1", true},
+      {kApi + "/operations/op-1/abort", R"({"fenced":false})", 202, "abort op-1", true},
+      {kApi + "/operations/op-1/abort", R"({"fenced":null})", 202, "abort op-1", true},
+      {kApi + "/operations/op-1/abort", R"({"fenced":true})", 202, "abort op-1 fenced", true},
       {kApi + "/reservations", wire::json(sampleOrder()).dump(), 201, "reserve op-1"},
       {kApi + "/reservations/op-1/renew", "{}", 200, "renew op-1", true},
       {kApi + "/reservations/op-1/release", "{}", 200, "release op-1", true},
@@ -138,6 +141,8 @@ TEST_CASE("a wrong member is named") {
       {"/vms/web/migrate", R"({"copy_storage":1})", "copy_storage"},
       {"/vms/web/migrate", R"({"dryrun":true})", "dry_run"},
       {"/operations/op-1/abort", R"({"force":true})", "\"force\""},
+      {"/operations/op-1/abort", R"({"fenced":"yes"})", "fenced"},
+      {"/operations/op-1/abort", R"({"fenced":1})", "fenced"},
       {"/reservations", R"({})", "operation"},
       {"/reservations/op-1/commit", R"({"autostart":1,"moves":[]})", "autostart"},
       {"/reservations/op-1/commit", R"({"autostart":true})", "moves"}};

@@ -95,8 +95,10 @@ TEST_CASE("commands that decide and act ask the endpoints of the API", "[command
   list.active = true, list.vm = "w b", list.limit = 7;
   CHECK(requestOf(list).target == "/api/v1/operations?active=true&vm=w%20b&limit=7");
   CHECK(requestOf(ShowOperation{"m-1"}).target == "/api/v1/operations/m-1");
-  CHECK(requestOf(AbortOperation{"m-1"}).target == "/api/v1/operations/m-1/abort");
-  CHECK(requestOf(AbortOperation{"m-1"}).method == Request::Method::post);
+  CHECK(requestOf(AbortOperation{"m-1", false}).target == "/api/v1/operations/m-1/abort");
+  CHECK(requestOf(AbortOperation{"m-1", false}).method == Request::Method::post);
+  CHECK(body(requestOf(AbortOperation{"m-1", false})) == nlohmann::json::object());
+  CHECK(body(requestOf(AbortOperation{"m-1", true})) == nlohmann::json{{"fenced", true}});
   CHECK(requestOf(ShowPolicy{"web"}).target == "/api/v1/vms/web/policy");
   CHECK(requestOf(SetMaintenance{"beta", true}).target == "/api/v1/hosts/beta/maintenance");
   CHECK(body(requestOf(SetMaintenance{"beta", true})) == nlohmann::json{{"on", true}});

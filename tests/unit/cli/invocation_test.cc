@@ -87,6 +87,8 @@ TEST_CASE("commands that decide and act take their own options", "[invocation]")
   CHECK(list.limit == 3u);
   CHECK(command<ShowOperation>({"operation", "m-1"}).id == "m-1");
   CHECK(command<AbortOperation>({"abort", "m-1"}).id == "m-1");
+  CHECK_FALSE(command<AbortOperation>({"abort", "m-1"}).fenced);
+  CHECK(command<AbortOperation>({"abort", "m-1", "--fenced"}).fenced);
   CHECK(command<ShowPolicy>({"policy", "show", "web"}).vm == "web");
   CHECK(command<SetMaintenance>({"maintenance", "beta", "on"}).on);
   CHECK_FALSE(command<SetMaintenance>({"maintenance", "beta", "off"}).on);
@@ -141,6 +143,7 @@ TEST_CASE("wrong usage is told and returns the code for it", "[invocation]") {
       {"operations", "--limit", "0"},
       {"operation"},
       {"abort"},
+      {"abort", "--fenced"},
       {"policy"},
       {"policy", "show"},
       {"maintenance", "beta"},
