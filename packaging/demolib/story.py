@@ -290,11 +290,14 @@ def faults(facts):
           "in auto it was not foreseen before the host had run short in observe")
     claim(contended is not None and auto.get("move_done_at_s", contended) < contended,
           "in auto the move was not over before the host had run short in observe")
+    claim(auto.get("contended_before") is False, "in auto the host ran short before the move was over")
+    claim(auto.get("state") == "done", f"the move is not done: {auto.get('state')}")
     claim(auto.get("verified"), "the move was not verified")
     plan = observe.get("plan", {})
     claim((plan.get("vm"), plan.get("to")) == (auto.get("vm"), auto.get("to")) != (None, None),
           "auto moved something else than observe had named")
     claim(auto.get("ticks_strictly_increasing"), "the guest's counter did not rise without a break")
+    claim(auto.get("echoes_missing") == 0, f"echoes of the guest are missing: {auto.get('echoes_missing')}")
     claim(auto.get("downtime_ms") is not None and auto.get("duration_ms") is not None,
           "downtime or duration is not known")
     claim((facts.get("gain_ratio") or 0) >= 1.3, f"the gain is less than 1.3: {facts.get('gain_ratio')}")
