@@ -53,7 +53,7 @@ struct DiskCopy {
 /// A storage that a host reaches.
 struct StorageReach {
   std::string id;       ///< the same on every host that sees the same shared storage
-  bool shared = false;  ///< an equal id elsewhere is the same storage
+  bool shared = false;  ///< an equal id elsewhere is the same storage; there may be none
   std::uint64_t free_bytes = 0;
 
   bool operator==(const StorageReach&) const = default;

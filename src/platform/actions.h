@@ -85,9 +85,9 @@ class Actions {
   /// VmDefinition::local_disks; all others must be here. A check that hangs on what this process
   /// may not look at does not hold. The XML is hostile: Code::invalid if it is no domain's. The
   /// checks `identity` (a VM with its UUID is defined here and off: the caller may waive it for one
-  /// that comes back) and `active` (it is active here) are always among them. Whether a block
-  /// device here is the same one as there is not among them: compare DiskNeed::storage with
-  /// StorageReach::id.
+  /// that comes back) and `active` (it is active here) are always among them. Whether what
+  /// lies at a path here is the same storage as there is not among them: the caller compares
+  /// DiskNeed::storage of the source with StorageReach::id of host().
   virtual boost::asio::awaitable<Result<Admission>> admits(std::string live_xml, bool copy_storage,
                                                            std::vector<DiskCopy> copied) = 0;
 
