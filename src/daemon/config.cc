@@ -228,6 +228,11 @@ std::string text(const ConfigFault& fault) {
   return fmt::format("{}: {}", out, printable(fault.message));
 }
 
+std::optional<bool> diskLocks(const Config& config) {
+  if (config.host.disk_locks == "detect") return std::nullopt;
+  return config.host.disk_locks == "yes";
+}
+
 LoadedConfig loadConfig(const std::filesystem::path& file) {
   Loading loading;
   takeFile(loading, file);

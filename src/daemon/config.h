@@ -46,7 +46,8 @@ struct Config {
     std::optional<std::uint64_t> memory_bytes;
     double reserve_cpus = 0;
     std::uint64_t reserve_memory_bytes = 0;
-    std::string cgroup;  ///< path below the cgroup root; empty: the machine
+    std::string cgroup;                 ///< path below the cgroup root; empty: the machine
+    std::string disk_locks = "detect";  ///< or "yes" or "no": see diskLocks()
     Millis interval{5000};
   } host;
   struct {
@@ -96,6 +97,10 @@ struct Config {
   } migration;
   std::vector<PeerConfig> peers;
 };
+
+/// Whether a lock manager guards the disks of this host's VMs, as host.disk_locks says; nullopt: it
+/// says that libvirt's configuration is to be looked into.
+std::optional<bool> diskLocks(const Config& config);
 
 /// One fault of a configuration file, with the place where it stands.
 struct ConfigFault {

@@ -48,6 +48,11 @@ std::string checkLevel(std::string_view value) {
   return known ? "" : "must be debug, info, warning or error";
 }
 
+std::string checkDiskLocks(std::string_view value) {
+  const bool known = value == "detect" || value == "yes" || value == "no";
+  return known ? "" : "must be detect, yes or no";
+}
+
 std::string checkAbsolutePath(std::string_view value) {
   if (value.contains('\0')) return "must not contain NUL";
   return value.starts_with('/') ? "" : "must be an absolute path: begin it with /";

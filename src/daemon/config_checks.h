@@ -7,6 +7,7 @@ namespace virtseer {
 
 // What is wrong with one text of the configuration and what would be right; empty if nothing.
 std::string checkLevel(std::string_view value);
+std::string checkDiskLocks(std::string_view value);
 std::string checkAbsolutePath(std::string_view value);
 std::string checkPathOrEmpty(std::string_view value);
 std::string checkUri(std::string_view value);

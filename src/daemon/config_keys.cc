@@ -139,6 +139,11 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "Empty: "
      "the machine.",
      VIRTSEER_SLOT(host.cgroup), checkCgroup},
+    {"host.disk_locks", "detect, yes or no", 0, 0,
+     "Whether virtlockd or sanlock guards the disks of this host's VMs. detect: as "
+     "/etc/libvirt/qemu.conf says, if the daemon may read it, else no. Between hosts virtlockd "
+     "guards block devices only with a lockspace on storage that both see.",
+     VIRTSEER_SLOT(host.disk_locks), checkDiskLocks},
     {"host.interval", "duration", 200, 10 * kMinute, "How often the host's own load is read.",
      VIRTSEER_SLOT(host.interval), nullptr},
     {"api.socket", "absolute path", 1, 107,

@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/time.h"
@@ -13,6 +14,8 @@ struct LibvirtOptions {
   std::string uri;  ///< e.g. qemu:///system
   Millis call_deadline{5000};
   const Clock* clock = nullptr;  ///< required; outlives the environment
+  /// Whether a lock manager guards the disks of VMs; absent: look into libvirt's configuration.
+  std::optional<bool> disk_locks = std::nullopt;
 };
 
 /// The environment behind a libvirt URI. Does not connect yet: see Environment::run().

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "platform/libvirt/acts.h"
+#include "platform/libvirt/disk_locks.h"
 #include "platform/libvirt/survey.h"
 
 namespace virtseer::platform {
@@ -21,14 +22,21 @@ constexpr Millis kEmulator{30'000};
 /// Many calls in one, on disks that may sleep.
 constexpr Millis kSurvey{30'000};
 
+bool findsLocks(const std::string& uri) {
+  const auto folder = driverFolder(uri);
+  return folder && takesLeases(*folder);
+}
+
 }  // namespace
 
 LibvirtActions::LibvirtActions(asio::any_io_executor loop, ConnectionSource source,
-                               const Environment::Status& status, Millis deadline)
+                               const Environment::Status& status, Millis deadline,
+                               std::optional<bool> disk_locks)
     : loop_(loop),
       source_(source),
       status_(status),
       deadline_(deadline),
+      disk_locks_(disk_locks),
       asking_(loop, source, "virt-asking", 3, Connection::Access::full),
       surveys_(loop, source, "virt-surveys", 2, Connection::Access::full),
       acts_(loop, source, "virt-acts", 3, Connection::Access::full),
@@ -78,8 +86,11 @@ asio::awaitable<Result<std::vector<PlacedVm>>> LibvirtActions::placed() {
 
 asio::awaitable<Result<HostState>> LibvirtActions::host() {
   return call(&surveys_, "the host's means", kSurvey,
-              [cpus = cpus_](const std::shared_ptr<Connection>& connection) {
-                return hostMeans(*connection, *cpus);
+              [cpus = cpus_, said = disk_locks_,
+               uri = source_.uri](const std::shared_ptr<Connection>& connection) {
+                auto out = hostMeans(*connection, *cpus);
+                if (out) out->disk_locks = said.value_or(findsLocks(uri));
+                return out;
               });
 }
 

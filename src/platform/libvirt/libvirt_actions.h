@@ -19,7 +19,8 @@ class LibvirtActions final : public Actions {
  public:
   /// `status` tells whether there is a libvirt; it outlives this.
   LibvirtActions(boost::asio::any_io_executor loop, ConnectionSource source,
-                 const Environment::Status& status, Millis deadline);
+                 const Environment::Status& status, Millis deadline,
+                 std::optional<bool> disk_locks);
 
   boost::asio::awaitable<Result<std::vector<PlacedVm>>> placed() override;
   boost::asio::awaitable<Result<HostState>> host() override;
@@ -67,6 +68,7 @@ class LibvirtActions final : public Actions {
   const ConnectionSource source_;
   const Environment::Status& status_;
   const Millis deadline_;
+  const std::optional<bool> disk_locks_;
   const std::shared_ptr<CpuExpander> cpus_ = std::make_shared<CpuExpander>();
   Lane asking_;
   Lane surveys_;  ///< what takes many calls

@@ -38,7 +38,7 @@ LibvirtEnvironment::LibvirtEnvironment(asio::any_io_executor loop, LibvirtOption
       writers_(loop, "virt-writers", {2, 4096, 16}),
       tuning_(loop, source_, "virt-tuning", 1, Connection::Access::full),
       session_ended_(loop, asio::steady_timer::time_point::max()),
-      acting_(loop, source_, status_, options_.call_deadline) {
+      acting_(loop, source_, status_, options_.call_deadline, options_.disk_locks) {
   status_.uri = options_.uri;
   status_.error = "not connected yet";
   sink_->setReceiver(

@@ -239,6 +239,21 @@ TEST_CASE("a host tells what it is and how much memory it gave away") {
   });
 }
 
+TEST_CASE("a host that is said to guard disks says so") {
+  for (const auto& name : worldNames()) {
+    for (const bool locks : {true, false}) {
+      DYNAMIC_SECTION(name << ", " << locks) {
+        const auto world = makeWorld(name, locks);
+        world->connect();
+        const auto host = world->await(world->environment().actions().host());
+        REQUIRE(host);
+        CHECK(host->disk_locks == locks);
+        world->stop();
+      }
+    }
+  }
+}
+
 TEST_CASE("a destination tells a VM that is active, one that is off and one that is new apart") {
   inEveryWorld([](World& world, Actions& actions) {
     const Cleared cleared(world);

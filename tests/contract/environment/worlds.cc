@@ -18,7 +18,7 @@ const SystemClock kClock;
 
 class FakeWorld final : public World {
  public:
-  FakeWorld() : fake_(loop.get_executor()) {
+  explicit FakeWorld(std::optional<bool> disk_locks) : fake_(loop.get_executor()) {
     Vm vm;
     vm.uuid = *Uuid::parse("aaaaaaaa-0000-4000-8000-000000000001");
     vm.name = "fake-1";
@@ -37,6 +37,7 @@ class FakeWorld final : public World {
     host.name = "fake-host";
     host.cpus_online = 4;
     host.memory_given = 1 << 30;
+    host.disk_locks = disk_locks.value_or(false);
     fake_.fakeActions().setHost(host);
     const auto* state = intern({"libvirt_domain_info_vstate", {}, Kind::gauge});
     const auto* time = intern({"libvirt_domain_info_cpu_time_seconds_total", {}, Kind::counter});
@@ -64,9 +65,10 @@ class FakeWorld final : public World {
 /// A libvirt driver, with a connection of the test's own to play the administrator.
 class LibvirtWorld final : public World {
  public:
-  explicit LibvirtWorld(const std::string& uri)
+  LibvirtWorld(const std::string& uri, std::optional<bool> disk_locks)
       : uri_(uri),
-        environment_(libvirtEnvironment(loop.get_executor(), {uri, Millis(30000), &kClock})),
+        environment_(
+            libvirtEnvironment(loop.get_executor(), {uri, Millis(30000), &kClock, disk_locks})),
         admin_(virConnectOpen(uri.c_str())) {
     REQUIRE(admin_);
     virDomainPtr* domains = nullptr;
@@ -153,9 +155,9 @@ std::vector<std::string> worldNames() {
   return names;
 }
 
-std::unique_ptr<World> makeWorld(const std::string& name) {
-  if (name == "fake") return std::make_unique<FakeWorld>();
-  return std::make_unique<LibvirtWorld>(name == "lab" ? labUri() : "test:///default");
+std::unique_ptr<World> makeWorld(const std::string& name, std::optional<bool> disk_locks) {
+  if (name == "fake") return std::make_unique<FakeWorld>(disk_locks);
+  return std::make_unique<LibvirtWorld>(name == "lab" ? labUri() : "test:///default", disk_locks);
 }
 
 std::unique_ptr<Environment> makeUnreachable(const std::string& name, asio::any_io_executor loop) {
@@ -166,7 +168,7 @@ std::unique_ptr<Environment> makeUnreachable(const std::string& name, asio::any_
   }
   const std::string uri = name == "lab" ? "qemu+unix:///system?socket=/nonexistent/libvirt-sock"
                                         : "test:///nonexistent/host.xml";
-  return libvirtEnvironment(loop, {uri, Millis(30000), &kClock});
+  return libvirtEnvironment(loop, {.uri = uri, .call_deadline = Millis(30000), .clock = &kClock});
 }
 
 }  // namespace virtseer::platform::contract

@@ -60,7 +60,9 @@ class World {
 
 /// The worlds there are: "fake", "libvirt-test", and "lab" if VIRTSEER_LAB_URI names a QEMU host.
 std::vector<std::string> worldNames();
-std::unique_ptr<World> makeWorld(const std::string& name);
+/// `disk_locks`: what the world's host is said to have; absent: what it has.
+std::unique_ptr<World> makeWorld(const std::string& name,
+                                 std::optional<bool> disk_locks = std::nullopt);
 
 /// An environment whose hypervisor is not there, of the same make.
 std::unique_ptr<Environment> makeUnreachable(const std::string& name,

@@ -48,6 +48,7 @@ memory = "2GiB"
 reserve_cpus = 0.25
 reserve_memory = 1048576
 cgroup = "lab/A"
+disk_locks = "yes"
 interval = "7s"
 [api]
 socket = "/tmp/v.sock"
@@ -116,6 +117,8 @@ at_once = 1
   CHECK(config.host.reserve_cpus == 0.25);
   CHECK(config.host.reserve_memory_bytes == 1 << 20);
   CHECK(config.host.cgroup == "lab/A");
+  CHECK(config.host.disk_locks == "yes");
+  CHECK(diskLocks(config) == true);
   CHECK(config.host.interval == Millis(7000));
   CHECK(config.api.socket == "/tmp/v.sock");
   CHECK(config.api.listen == "[::1]:8686");
@@ -159,6 +162,24 @@ at_once = 1
   CHECK(config.migration.downtime_limit == Millis(500));
   CHECK(config.migration.bandwidth_bytes_per_s == 100u << 20);
   CHECK(config.migration.at_once == 1);
+}
+
+TEST_CASE("whether disks are guarded is said, or looked for", "[config]") {
+  const Folder folder;
+  const auto said = [&](const std::string& value) {
+    const auto loaded = folder.load("[host]\ndisk_locks = " + value + "\n");
+    REQUIRE(allText(loaded.faults) == "");
+    return diskLocks(loaded.config);
+  };
+  CHECK_FALSE(diskLocks(Config{}));
+  CHECK_FALSE(said("\"detect\""));
+  CHECK(said("\"yes\"") == true);
+  CHECK(said("\"no\"") == false);
+  for (const auto* wrong : {"\"maybe\"", "\"\"", "true"}) {
+    INFO(wrong);
+    const auto loaded = folder.load(std::string("[host]\ndisk_locks = ") + wrong + "\n");
+    CHECK(allText(loaded.faults).find("detect, yes or no") != std::string::npos);
+  }
 }
 
 TEST_CASE("what is shown as the configuration reads back as the same", "[config]") {
