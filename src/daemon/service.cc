@@ -1,11 +1,8 @@
 #include "daemon/service.h"
 
-#include <fmt/format.h>
-
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fstream>
 #include <vector>
 
 #include "api/server.h"
@@ -20,6 +17,7 @@
 #include "daemon/inventory.h"
 #include "daemon/loop_lag.h"
 #include "daemon/notify.h"
+#include "daemon/service_options.h"
 #include "daemon/store_keeper.h"
 #include "platform/libvirt.h"
 
@@ -39,40 +37,6 @@ constexpr Millis kWatchdogBlind{
 asio::awaitable<void> pause(Millis span) {
   asio::steady_timer timer(co_await asio::this_coro::executor, span);
   co_await timer.async_wait(asio::use_awaitable);
-}
-
-Millis usageWindow(const Config& config) {
-  return 3 * std::max(config.libvirt.interval, config.echo.interval);
-}
-
-collect::AgentLinksOptions linkOptions(const Config& config) {
-  collect::AgentLinksOptions options;
-  options.limits.max_faults = config.echo.max_faults;
-  options.limits.max_frames_per_second = config.echo.max_frames_per_second;
-  options.settings.interval_ms = static_cast<std::uint32_t>(config.echo.interval.count());
-  options.retry = config.echo.retry;
-  return options;
-}
-
-collect::HostProbeOptions probeOptions(const Config& config) {
-  collect::HostProbeOptions options;
-  options.cgroup = config.host.cgroup;
-  options.cpus = config.host.cpus;
-  options.memory_bytes = config.host.memory_bytes;
-  options.reserve_cpus = config.host.reserve_cpus;
-  options.reserve_memory_bytes = config.host.reserve_memory_bytes;
-  return options;
-}
-
-Result<std::string> readToken(const std::filesystem::path& file) {
-  if (file.empty()) return std::string();
-  std::string token;
-  if (!(std::ifstream(file) >> token) || token.size() < 16)
-    return fail(Code::invalid,
-                fmt::format("{}: no token of at least 16 characters in it: make one with "
-                            "'openssl rand -hex 32'",
-                            file.string()));
-  return token;
 }
 
 }  // namespace
@@ -120,7 +84,6 @@ struct Service::Parts {
         stopped(loop, asio::steady_timer::time_point::max()) {}
 
   daemon::Parts backendParts();
-  Result<std::vector<fleet::PeerOptions>> peerOptions();
   Wellbeing wellbeing(const Uuid& vm);
   void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
@@ -222,21 +185,6 @@ void Service::Parts::storeSwapped() {
   if (decisions) decisions->storeSwapped();
 }
 
-Result<std::vector<fleet::PeerOptions>> Service::Parts::peerOptions() {
-  std::vector<fleet::PeerOptions> out;
-  for (const auto& peer : config.peers) {
-    auto token = readToken(peer.token_file);
-    if (!token) return fail(token.error().in("peer " + peer.name));
-    out.push_back({.name = peer.name,
-                   .url = peer.url,
-                   .token = std::move(*token),
-                   .migration_uri = peer.migration_uri.empty()
-                                        ? fmt::format("qemu+tls://{}/system", peer.name)
-                                        : peer.migration_uri});
-  }
-  return out;
-}
-
 Wellbeing Service::Parts::wellbeing(const Uuid& uuid) {
   Wellbeing out;
   const auto vm = backend.vm(uuid.text());
@@ -263,8 +211,11 @@ void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
 
 void Service::Parts::addEnvironment(const std::string& uri) {
   Place place;
-  place.environment = platform::libvirtEnvironment(
-      loop, {.uri = uri, .call_deadline = config.libvirt.call_deadline, .clock = &clock});
+  place.environment =
+      platform::libvirtEnvironment(loop, {.uri = uri,
+                                          .call_deadline = config.libvirt.call_deadline,
+                                          .clock = &clock,
+                                          .disk_locks = diskLocks(config)});
   auto& environment = *place.environment;
   place.collector = std::make_unique<collect::LibvirtCollector>(
       loop, clock, environment,
@@ -360,7 +311,7 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
   const auto token = readToken(config.api.token_file);
   if (!token) co_return fail(token.error());
-  auto peers = peerOptions();
+  auto peers = peerOptions(config);
   if (!peers) co_return fail(peers.error());
   for (const auto& uri : config.libvirt.uris) addEnvironment(uri);
   makeDecisions(std::move(*peers));

@@ -1,0 +1,58 @@
+#include "daemon/service_options.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+namespace virtseer::daemon {
+
+Millis usageWindow(const Config& config) {
+  return 3 * std::max(config.libvirt.interval, config.echo.interval);
+}
+
+collect::AgentLinksOptions linkOptions(const Config& config) {
+  collect::AgentLinksOptions options;
+  options.limits.max_faults = config.echo.max_faults;
+  options.limits.max_frames_per_second = config.echo.max_frames_per_second;
+  options.settings.interval_ms = static_cast<std::uint32_t>(config.echo.interval.count());
+  options.retry = config.echo.retry;
+  return options;
+}
+
+collect::HostProbeOptions probeOptions(const Config& config) {
+  collect::HostProbeOptions options;
+  options.cgroup = config.host.cgroup;
+  options.cpus = config.host.cpus;
+  options.memory_bytes = config.host.memory_bytes;
+  options.reserve_cpus = config.host.reserve_cpus;
+  options.reserve_memory_bytes = config.host.reserve_memory_bytes;
+  return options;
+}
+
+Result<std::string> readToken(const std::filesystem::path& file) {
+  if (file.empty()) return std::string();
+  std::string token;
+  if (!(std::ifstream(file) >> token) || token.size() < 16)
+    return fail(Code::invalid,
+                fmt::format("{}: no token of at least 16 characters in it: make one with "
+                            "'openssl rand -hex 32'",
+                            file.string()));
+  return token;
+}
+
+Result<std::vector<fleet::PeerOptions>> peerOptions(const Config& config) {
+  std::vector<fleet::PeerOptions> out;
+  for (const auto& peer : config.peers) {
+    auto token = readToken(peer.token_file);
+    if (!token) return fail(token.error().in("peer " + peer.name));
+    out.push_back({.name = peer.name,
+                   .url = peer.url,
+                   .token = std::move(*token),
+                   .migration_uri = peer.migration_uri.empty()
+                                        ? fmt::format("qemu+tls://{}/system", peer.name)
+                                        : peer.migration_uri});
+  }
+  return out;
+}
+
+}  // namespace virtseer::daemon

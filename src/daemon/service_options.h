@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "collect/agent_links.h"
+#include "collect/host_probe.h"
+#include "daemon/config.h"
+#include "fleet/peers.h"
+
+/// What the configuration means for each part of the daemon.
+namespace virtseer::daemon {
+
+/// How far back the latest use of a VM is looked for.
+Millis usageWindow(const Config& config);
+collect::AgentLinksOptions linkOptions(const Config& config);
+collect::HostProbeOptions probeOptions(const Config& config);
+
+/// The first word of a file; empty without a file. invalid: none of at least 16 characters.
+Result<std::string> readToken(const std::filesystem::path& file);
+/// With their tokens, which are read here.
+Result<std::vector<fleet::PeerOptions>> peerOptions(const Config& config);
+
+}  // namespace virtseer::daemon
