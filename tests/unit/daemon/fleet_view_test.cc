@@ -29,6 +29,7 @@ OwnFacts facts(std::vector<std::uint8_t> vms) {
   OwnFacts out;
   out.asked = kNow;
   out.host.networks = {"default"};
+  out.host.disk_locks = true;
   for (const auto n : vms) {
     PlacedVm placed;
     placed.uuid = number(n);
@@ -55,6 +56,7 @@ TEST_CASE("this host is what libvirt said, with what is known since") {
   const auto state = ownState(facts({1, 2, 3}), own({vm(1), vm(2, VmState::shutoff), vm(4)}));
   CHECK(state.uuid == number(100));
   CHECK(state.networks == std::vector<std::string>{"default"});
+  CHECK(state.disk_locks);
   CHECK(state.as_of == kNow);
   REQUIRE(state.vms.size() == 2);
   CHECK(state.vms[0].machine == "pc-q35-7.2");
