@@ -2,15 +2,19 @@
 
 import concurrent.futures
 import contextlib
+import hashlib
 import json
+import os
 import re
 import uuid
 
 import pytest
 from labkit import BOOT, SETTLE, check_echoes, wait_for
-from moves import AT_SOURCE, ENDED, Journey, autostart, defined, remove, running, watched
+from moves import (AT_SOURCE, ENDED, FAST_MIB, SLOW_MIB, Journey, all_ended, autostart, defined, remove, running,
+                   watched)
 
-SHARED, LOCAL = "go-shared", "go-local"
+SHARED, LOCAL, FILLED = "go-shared", "go-local", "go-filled"
+FILLED_MIB = 64
 PATH = ["planned", "checking", "reserving", "preparing", "migrating", "settling", "verifying", "committing", "done"]
 
 
@@ -24,6 +28,18 @@ def shared(lab):
 def local(lab):
     """A guest whose disk is a file of host A."""
     yield from _guest(lab, LOCAL, monitor=True, disk="local", disk_size=64)
+
+
+@pytest.fixture
+def filled(lab):
+    """A guest whose disk is a file of host A without a zero that a copy could skip; and the digest of the disk."""
+    file = image(lab.host("A"), FILLED)
+    file.write_bytes(os.urandom(FILLED_MIB << 20))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    for name in _guest(lab, FILLED, monitor=True, disk="local", disk_size=FILLED_MIB):
+        yield name, digest
+    for host in lab.hosts():
+        image(host, FILLED).unlink(missing_ok=True)
 
 
 def _guest(lab, name, **options):
@@ -48,8 +64,12 @@ def newest(daemon, name):
     return daemon.get("operations", vm=name)["items"][0]
 
 
-def images(host):
-    return sorted(path.name for path in (host.folder / "lib/images").iterdir())
+def images(host, name=""):
+    return sorted(path.name for path in (host.folder / "lib/images").iterdir() if path.name.startswith(name))
+
+
+def image(host, name):
+    return host.folder / "lib/images" / f"{name}.raw"
 
 
 def check_moved(lab, name, watch, source, target):
@@ -95,14 +115,41 @@ def test_a_move_on_shared_storage_brings_everything_along(lab, shared):
 
 def test_a_move_with_a_copied_disk_leaves_none_behind(lab, local):
     source, target = lab.host("A"), lab.host("B")
-    image = f"{LOCAL}.raw"
+    file = f"{LOCAL}.raw"
     refused = lab.daemon("A").cli("migrate", local, target.name, "--wait")
     assert refused.returncode == 4 and "disk" in refused.stderr + refused.stdout
-    assert running(lab, local) == ["A"] and image in images(source)
+    assert running(lab, local) == ["A"] and file in images(source)
     seen = move(lab, local, source, target, "--copy-storage")
     assert seen["state"] == "done" and seen["copy_storage"] and not seen["advice"], seen
-    assert image in images(target)
-    assert not [name for name in images(source) if name.startswith(LOCAL)], "a disk was left behind"
+    assert file in images(target)
+    assert not images(source, LOCAL), "a disk was left behind"
+
+
+def test_a_copy_that_is_aborted_half_way_leaves_nothing_and_the_next_one_succeeds(lab, filled):
+    name, digest = filled
+    source, target = lab.host("A"), lab.host("B")
+    one = Journey(lab, name, source, target, copy_storage=True)
+    one.pace(SLOW_MIB)
+    with watched(lab, name) as watch:
+        one.begin().reaches("migrating")
+        # The disk goes before the memory.
+        sent = wait_for(lambda: (size := (one.look()["progress"] or {}).get("processed_bytes", 0)) > 8 << 20 and size,
+                        SETTLE, "the disk is being copied")
+        assert sent < FILLED_MIB << 20 and image(target, name).exists()
+        aborted = one.daemon.cli("abort", one.id)
+        assert aborted.returncode == 0, aborted.stderr
+        seen = one.ends()
+        all_ended(lab)
+    assert seen["state"] == "aborted" and not seen["advice"], seen
+    assert not images(target, name), "the half of a disk was left"
+    assert running(lab, name) == defined(lab, name) == ["A"] and autostart(source, name)
+    assert watch.longest_pause()[0] < 5 and not watch.running_twice(), watch.told()
+    assert hashlib.sha256(image(source, name).read_bytes()).hexdigest() == digest
+    one.pace(FAST_MIB)
+    seen = move(lab, name, source, target, "--copy-storage")
+    assert seen["state"] == "done" and seen["copy_storage"] and not seen["advice"], seen
+    assert hashlib.sha256(image(target, name).read_bytes()).hexdigest() == digest
+    assert not images(source, name), "a disk was left behind"
 
 
 def test_a_dry_run_changes_nothing(lab, shared):
