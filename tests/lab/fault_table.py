@@ -74,3 +74,12 @@ assert {step for step, _ in ALWAYS} == set(STEPS) and {fault for _, fault in ALW
 MISSING = {(step, fault) for step in STEPS for fault in FAULTS} - set(TABLE)
 assert MISSING == {("reserving", "destination emulator"), ("preparing", "destination emulator"),
                    ("verifying", "source emulator"), ("committing", "source emulator")}
+
+# A host that loses power takes daemon, libvirt and emulators with it, and libvirt does not know afterwards why its
+# guests are off.
+POWER = {
+    ("migrating", "source power"): cell("failed", reboots=True, pause=None, always=True),
+    ("migrating", "destination power"): cell("failed"),
+    ("verifying", "source power"): cell("done", pause=None),
+    ("verifying", "destination power"): cell("done", reboots=True, pause=None, always=True),
+}

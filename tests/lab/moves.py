@@ -90,7 +90,7 @@ class Traveller:
         left_at, self.left_at = self.left_at, None
         host = self._well()
         assert not left_at or host and host.letter == left_at, \
-            f"it was left well at {left_at} and has changed since (runs, is defined, starts with its host): {self.places()}"
+            f"it was left well at {left_at}, and now (runs, is defined, starts with its host): {self.places()}"
         if not host:
             remove(self.lab, self.name)
             host = self.lab.host("A")
@@ -254,6 +254,16 @@ class Fault:
     def _kill_libvirtd(self, host):
         host.kill_libvirtd()
         self.repairs.append(host.start_libvirtd)
+
+    def _lose_power(self, host):
+        host.lose_power()
+        self.repairs += [host.start_libvirtd, host.start_daemon]
+
+    def _source_power(self):
+        self._lose_power(self.journey.source)
+
+    def _destination_power(self):
+        self._lose_power(self.journey.target)
 
     def _source_daemon(self):
         self._kill_daemon(self.journey.source)

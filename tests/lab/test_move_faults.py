@@ -3,14 +3,14 @@
 import time
 
 import pytest
-from fault_table import ALWAYS, FAULTS, STEPS, TABLE
+from fault_table import FAULTS, POWER, STEPS, TABLE
 from labkit import BOOT, SETTLE, SOAK, wait_for
 from moves import (AT_SOURCE, ENDED, FAST_MIB, Fault, Journey, Step, Traveller, all_ended, autostart, defined, life,
                    remove, running, watched, whole)
 
 NAME = "moves-01"
 SHORT_CUT, LONG_CUT = 12, 180
-CELLS = [place for place in TABLE if SOAK or place in ALWAYS]
+CELLS = {place: cell for place, cell in {**TABLE, **POWER}.items() if SOAK or cell.always}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def strike(journey, step, kind, watch, cut):
 
 def check_once(journey, watch, place, held):
     """Never two, never none, as far as the emulators said so; those of both hosts, once there were two."""
-    cell = TABLE[place]
+    cell = CELLS[place]
     for host in [journey.source] + [journey.target] * (place[0] not in ("reserving", "preparing")):
         assert watch.answers[host.letter], f"the emulator at {host.name} was never heard: {watch.told()}"
     assert not watch.running_twice(), f"two copies ran: {watch.running_twice()[:2]}; {watch.told()}"
@@ -114,7 +114,7 @@ def check_words(journey, seen):
 
 @pytest.mark.parametrize("step, kind", CELLS, ids=[f"{step}-{kind}".replace(" ", "-") for step, kind in CELLS])
 def test_a_fault_leaves_one_running_copy_and_the_truth(lab, traveller, journey, step, kind):
-    cell = TABLE[step, kind]
+    cell = CELLS[step, kind]
     daemon = journey.daemon
     before = wait_for(lambda: life(daemon, NAME), SETTLE, "the guest counts")
     with watched(lab, NAME) as watch:
@@ -134,4 +134,4 @@ def test_a_fault_leaves_one_running_copy_and_the_truth(lab, traveller, journey, 
 
 def test_the_table_names_every_step_and_every_fault():
     assert {step for step, _ in CELLS} == set(STEPS)
-    assert {kind for _, kind in CELLS} == set(FAULTS)
+    assert {kind for _, kind in CELLS} == {*FAULTS, "source power", "destination power"}

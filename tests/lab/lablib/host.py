@@ -302,6 +302,15 @@ class Host:
         machine.end(pid)
         wait_for(lambda: not machine.alive(pid), 30, f"host {self.letter}: end of {name}'s emulator")
 
+    def lose_power(self):
+        """Ends libvirtd, the daemon and every emulator, with all that a reboot forgets. start_libvirtd() and
+        start_daemon() are its boot."""
+        pids = [pid for program in ("virtseer", "libvirtd", "qemu-system-x86") for pid in self._inside(program)]
+        for pid in pids:
+            machine.end(pid)
+        wait_for(lambda: not any(machine.alive(pid) for pid in pids), 30, f"host {self.letter}: end of its programs")
+        run(["find", self.folder / "run", "-mindepth", "1", "-delete"])
+
     @contextlib.contextmanager
     def held(self, pid):
         """A process of this host stands still within the block; it may have been ended meanwhile."""
