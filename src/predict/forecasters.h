@@ -56,11 +56,11 @@ struct PointForecast {
 /// Within a family, and for the level between families, what was best lately wins: each recursion
 /// is run through the whole past, and at origins a sixtieth of a horizon apart the mean absolute
 /// error of the level over the horizon (faded over six horizons, weight 0.6) and over a sixth of it
-/// (faded over a third of one) are added; what lies in the first half of a horizon is not tried. The short one notices a beginning ramp long before the
-/// horizon has passed, the long one keeps noise from being taken for a trend. The peak is that of
-/// the family whose peaks were best, yet never below the highest point of the path chosen for the
-/// level. Spread: the error of what was chosen over the horizon plus its short error, so a change
-/// of behaviour widens the band at once.
+/// (faded over a third of one) are added; what lies in the first half of a horizon is not tried.
+/// The short one notices a beginning ramp long before the horizon has passed, the long one keeps
+/// noise from being taken for a trend. The peak is that of the family whose peaks were best, yet
+/// never below the highest point of the path chosen for the level. Spread: the error of what was
+/// chosen over the horizon plus its short error, so a change of behaviour widens the band at once.
 class Forecasters {
  public:
   explicit Forecasters(std::size_t cells_per_horizon);
