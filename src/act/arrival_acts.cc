@@ -219,10 +219,10 @@ asio::awaitable<void> endAtSource(ArrivalDesk* desk, ArrivalPtr arrival, SourceW
   auto next = released(arrival->operation);
   next.advice = std::move(copies->advice);
   for (auto& line : left->advice) next.advice.push_back(std::move(line));
+  auto words = fmt::format("{} runs at {}, and not here{}", vmOf(next), fromOf(next),
+                           person ? ", where something of it is left" : "");
   next = closed(std::move(next), person ? OperationState::needs_person : OperationState::failed,
-                fmt::format("{} runs at {}, and not here{}", vmOf(next), fromOf(next),
-                            person ? ", where something of it is left" : ""),
-                desk->clock.wall());
+                std::move(words), desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   ++arrival->acts;
   arrival->grip = Grip::none;

@@ -237,8 +237,9 @@ asio::awaitable<void> conflict(ArrivalDesk* desk, ArrivalPtr arrival) {
   auto next = arrival->operation;
   next.advice = {fmt::format("end one of the two at once: virsh destroy {}", vmOf(next)),
                  "then check its disks: both have written"};
-  next = closed(std::move(next), OperationState::needs_person,
-                fmt::format("it runs here and at {}", fromOf(next)), desk->clock.wall());
+  auto words = fmt::format("it runs here and at {}", fromOf(next));
+  next =
+      closed(std::move(next), OperationState::needs_person, std::move(words), desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   desk->ledger.release(arrival->operation.id);
   desk->report(
@@ -252,10 +253,10 @@ asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs)
   next.advice = {
       runs ? fmt::format("if it is to start with this host: virsh autostart {}", vmOf(next))
            : fmt::format("start it if it is to run: virsh start {}", vmOf(next))};
+  auto words = fmt::format("it {} here, and {} never said that the move is complete",
+                           runs ? "runs" : "is off", fromOf(next));
   next = closed(std::move(next), runs ? OperationState::done : OperationState::needs_person,
-                fmt::format("it {} here, and {} never said that the move is complete",
-                            runs ? "runs" : "is off", fromOf(next)),
-                desk->clock.wall());
+                std::move(words), desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   desk->ledger.release(arrival->operation.id);
   desk->report(arrival->operation, Severity::warning, "arrival.done", arrival->operation.message);
