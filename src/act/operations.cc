@@ -224,6 +224,13 @@ std::vector<Operation> Operations::all() const {
   return out;
 }
 
+std::vector<OperationState> Operations::states() const {
+  std::vector<OperationState> out;
+  out.reserve(impl_->migrations.size());
+  for (const auto& [id, migration] : impl_->migrations) out.push_back(migration->operation().state);
+  return out;
+}
+
 std::optional<Operation> Operations::find(const std::string& id) const {
   const auto found = impl_->migrations.find(id);
   if (found == impl_->migrations.end()) return std::nullopt;

@@ -107,6 +107,8 @@ class Operations {
 
   /// Newest first, without definitions, which hold secrets. With arrivals: see Arrivals.
   std::vector<Operation> all() const;
+  /// Where each of them stands, in no order.
+  std::vector<OperationState> states() const;
   std::optional<Operation> find(const std::string& id) const;
   bool busy(const Uuid& vm) const;
   /// Moves that are under way, for planners.

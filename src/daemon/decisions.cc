@@ -351,12 +351,12 @@ api::Decisions::Counts DaemonDecisions::counts() {
   out.plans = seen.plans;
   out.forecasts_scored = seen.scored;
   out.forecast_points_dropped = seen.dropped;
-  for (const auto& operation : operations_->all()) {
-    if (!ended(operation.state))
+  for (const auto state : operations_->states()) {
+    if (!ended(state))
       ++out.operations_active;
-    else if (operation.state == OperationState::done)
+    else if (state == OperationState::done)
       ++out.operations_done;
-    else if (operation.state == OperationState::refused)
+    else if (state == OperationState::refused)
       ++out.operations_refused;
     else
       ++out.operations_failed;
