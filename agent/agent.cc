@@ -60,6 +60,8 @@ Agent::Agent(const Options& options)
   signals_ = Descriptor(::signalfd(-1, &handled, SFD_NONBLOCK | SFD_CLOEXEC));
   epoll_event event{.events = EPOLLIN, .data = {.fd = signals_.get()}};
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, signals_.get(), &event);
+  event.data.fd = sampler_.eventFd();
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sampler_.eventFd(), &event);
   session_.setSources(sampler_.states());
 }
 
@@ -80,6 +82,7 @@ int Agent::run() {
     if (!port_.isOpen()) until = std::min(until, next_open_ms_);
     const Waken waken = wait(until);
     if (waken.signal && !handleSignals()) return 0;
+    if (waken.sources) sampler_.attend();
     if (waken.port) {
       readPort();
       writePort(monoMs());
@@ -92,8 +95,12 @@ Agent::Waken Agent::wait(std::int64_t until_ms) {
   const std::int64_t left = std::clamp<std::int64_t>(until_ms - monoMs(), 0, 60'000);
   const int count = ::epoll_wait(epoll_.get(), events, 4, static_cast<int>(left));
   Waken waken;
-  for (int i = 0; i < count; ++i)
-    (events[i].data.fd == signals_.get() ? waken.signal : waken.port) = true;
+  for (int i = 0; i < count; ++i) {
+    const int fd = events[i].data.fd;
+    (fd == signals_.get()       ? waken.signal
+     : fd == sampler_.eventFd() ? waken.sources
+                                : waken.port) = true;
+  }
   return waken;
 }
 
@@ -169,6 +176,7 @@ void Agent::apply(const echo::Settings& settings) {
     session_.setInterval(interval_ms_);
     next_echo_ms_ = std::min(next_echo_ms_, monoMs() + interval_ms_);
   }
+  if (settings.top_processes) sampler_.setTop(*settings.top_processes);
   if (settings.collectors) {
     sampler_.select(settings.collectors);
     session_.setSources(sampler_.states());
@@ -188,8 +196,9 @@ void Agent::sample(std::int64_t now) {
   next_echo_ms_ = now < next_echo_ms_
                       ? now + interval_ms_
                       : std::max(next_echo_ms_ + interval_ms_, now + interval_ms_ / 2);
-  const auto values = sampler_.read(session_.columns());
-  session_.push(now, values);
+  const auto values = sampler_.read(session_.columns(), now);
+  session_.setSources(sampler_.states());
+  session_.push(now, values, sampler_.report());
   writePort(now);
 }
 

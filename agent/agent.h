@@ -32,6 +32,7 @@ class Agent {
   struct Waken {
     bool port = false;
     bool signal = false;
+    bool sources = false;
   };
 
   Waken wait(std::int64_t until_ms);

@@ -9,6 +9,7 @@
 #include "agent/sampler.h"
 #include "agent/scan.h"
 #include "agent/session.h"
+#include "virtseer/echo/codec.h"
 #include "virtseer/version.h"
 
 namespace virtseer::agent {
@@ -36,7 +37,11 @@ std::uint64_t residentBytes() {
 int runBench(const std::string& root, bool json) {
   Session session({1, kVersion, "production"});
   Sampler sampler(root, systemSources());
-  const auto round = [&] { session.push(monoMs(), sampler.read(session.columns())); };
+  const auto round = [&] {
+    const auto now = monoMs();
+    const auto values = sampler.read(session.columns(), now);
+    session.receive(echo::encode(echo::Ack{1, session.push(now, values, sampler.report())}));
+  };
   round();
   const double before = cpuMicroseconds();
   for (int i = 0; i < kRounds; ++i) round();

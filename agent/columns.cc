@@ -11,20 +11,6 @@ namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-std::string cleaned(std::string_view text) {
-  std::string clean;
-  while (!text.empty()) {
-    const std::size_t length = echo::detail::printableSequence(text);
-    if (clean.size() + std::max<std::size_t>(length, 1) > echo::kMaxTextBytes) break;
-    if (length == 0)
-      clean.push_back('?');
-    else
-      clean.append(text.substr(0, length));
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return clean;
-}
-
 }  // namespace
 
 Column Columns::add(std::string_view metric, std::initializer_list<Label> labels) {
@@ -35,7 +21,7 @@ Column Columns::add(std::string_view metric, std::initializer_list<Label> labels
   echo::ColumnName name;
   name.metric = metric;
   name.kind = metric.ends_with("_total") ? echo::Kind::counter : echo::Kind::gauge;
-  for (const auto& [label, value] : labels) name.labels.emplace(label, cleaned(value));
+  for (const auto& [label, value] : labels) name.labels.emplace(label, echo::cleanText(value));
   names_.push_back(std::move(name));
   return static_cast<Column>(names_.size() - 1);
 }

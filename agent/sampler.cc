@@ -1,7 +1,11 @@
 #include "agent/sampler.h"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "virtseer/echo/text.h"
 
 namespace virtseer::agent {
 
@@ -17,34 +21,62 @@ std::vector<SourcePointer> systemSources() {
   return sources;
 }
 
-Sampler::Sampler(const std::string& root, std::vector<SourcePointer> sources) {
+Sampler::Sampler(const std::string& root, std::vector<SourcePointer> sources)
+    : events_(::epoll_create1(EPOLL_CLOEXEC)) {
   for (SourcePointer& source : sources) {
     const auto opened = source->open(root);
     entries_.push_back({std::move(source), opened ? std::string() : opened.error()});
+    watch(entries_.size() - 1);
   }
 }
 
-void Sampler::select(const std::optional<std::vector<std::string>>& names) {
-  for (Entry& entry : entries_)
-    entry.selected =
-        !names || std::find(names->begin(), names->end(), entry.source->name()) != names->end();
+void Sampler::watch(std::size_t entry) {
+  const int fd = entries_[entry].source->eventFd();
+  if (!entries_[entry].reason.empty() || fd < 0) return;
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = entry}};
+  ::epoll_ctl(events_.get(), EPOLL_CTL_ADD, fd, &event);
 }
 
-std::span<double> Sampler::read(Columns& columns) {
+void Sampler::attend() {
+  epoll_event ready[8];
+  const int count = ::epoll_wait(events_.get(), ready, 8, 0);
+  for (int i = 0; i < count; ++i) entries_[ready[i].data.u64].source->attend();
+}
+
+void Sampler::select(const std::optional<std::vector<std::string>>& names) {
+  for (Entry& entry : entries_) {
+    const bool wanted =
+        !names || std::find(names->begin(), names->end(), entry.source->name()) != names->end();
+    if (wanted != entry.selected && entry.reason.empty()) entry.source->select(wanted);
+    entry.selected = wanted;
+  }
+}
+
+void Sampler::setTop(std::size_t top) {
+  for (Entry& entry : entries_) entry.source->setTop(top);
+}
+
+std::span<double> Sampler::read(Columns& columns, std::int64_t now_ms) {
   row_.clear();
-  Round round{columns, row_, scratch_};
+  report_.clear();
+  Round round{columns, row_, scratch_, report_, now_ms};
   for (Entry& entry : entries_)
     if (entry.selected && entry.reason.empty()) entry.source->read(round);
+  report_.finish();
   return row_.values(columns.size());
 }
 
 std::map<std::string, std::string> Sampler::states() const {
   std::map<std::string, std::string> states;
   for (const Entry& entry : entries_) {
-    const std::string state = !entry.reason.empty() ? entry.reason.substr(0, echo::kMaxTextBytes)
-                              : entry.selected      ? "on"
-                                                    : "not asked for";
-    states.emplace(entry.source->name(), state);
+    std::string state = "on";
+    if (!entry.reason.empty())
+      state = entry.reason;
+    else if (!entry.selected)
+      state = "not asked for";
+    else if (const std::string trouble = entry.source->trouble(); !trouble.empty())
+      state = "in part: " + trouble;
+    states.emplace(entry.source->name(), echo::cleanText(state));
   }
   return states;
 }

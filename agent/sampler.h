@@ -19,13 +19,24 @@ class Sampler {
   /// Runs only the sources of these names from now on; nothing selects them all.
   void select(const std::optional<std::vector<std::string>>& names);
 
-  /// Reads every source that is on. The values belong to `columns` and live until the next round.
-  std::span<double> read(Columns& columns);
+  /// How many rows the tables of the sources should have at most.
+  void setTop(std::size_t top);
 
-  /// Source -> "on", or why it is off.
+  /// Reads every source that is on. The values belong to `columns`, and live like `report()` until
+  /// the next round.
+  std::span<double> read(Columns& columns, std::int64_t now_ms);
+  const echo::Report& report() const { return report_.report(); }
+
+  /// Source -> "on", or why it is off, or "in part: " and why.
   std::map<std::string, std::string> states() const;
 
+  /// An epoll instance of the sources' own descriptors: readable when `attend` should be called.
+  int eventFd() const { return events_.get(); }
+  /// Lets the sources take what waits. Never blocks.
+  void attend();
+
  private:
+  void watch(std::size_t entry);
   struct Entry {
     SourcePointer source;
     std::string reason;  ///< why it could not be opened, or empty
@@ -35,6 +46,8 @@ class Sampler {
   std::vector<Entry> entries_;
   Row row_;
   Scratch scratch_;
+  ReportBuilder report_;
+  Descriptor events_;
 };
 
 }  // namespace virtseer::agent

@@ -77,13 +77,14 @@ void Session::take(const echo::Settings& settings) {
   if (settings.collectors) settings_->collectors = settings.collectors;
 }
 
-std::uint64_t Session::push(std::int64_t mono_ms, std::span<double> values) {
+std::uint64_t Session::push(std::int64_t mono_ms, std::span<double> values,
+                            const echo::Report& report) {
   const std::uint64_t sequence = next_sequence_++;
   const std::array<std::uint64_t, 3> own{options_.epoch, sequence, dropped_};
   for (std::size_t i = 0; i < own.size() && i < values.size(); ++i)
     values[i] = static_cast<double>(own[i]);
   scratch_.clear();
-  echo::appendEcho(scratch_, sequence, mono_ms, values);
+  echo::appendEcho(scratch_, sequence, mono_ms, values, report);
   dropped_ += ring_.push(sequence, scratch_);
   return sequence;
 }

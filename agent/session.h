@@ -33,7 +33,7 @@ class Session {
     std::string version;
     std::string role;
     std::uint32_t interval_ms = 5000;
-    std::size_t ring_bytes = 192 * 1024;
+    std::size_t ring_bytes = 1024 * 1024;  ///< touched only as far as it is used
   };
 
   explicit Session(Options options);
@@ -54,7 +54,8 @@ class Session {
 
   /// Numbers a row and keeps it until it is acknowledged. `values` belong to `columns()`; the first
   /// three are set here. Gives the number.
-  std::uint64_t push(std::int64_t mono_ms, std::span<double> values);
+  std::uint64_t push(std::int64_t mono_ms, std::span<double> values,
+                     const echo::Report& report = {});
 
   /// Whether a greeting asked for an echo at once since the last call.
   bool takeFresh() { return std::exchange(fresh_wanted_, false); }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -8,6 +10,7 @@
 
 #include "agent/columns.h"
 #include "agent/file.h"
+#include "agent/report_builder.h"
 
 namespace virtseer::agent {
 
@@ -16,6 +19,8 @@ struct Round {
   Columns& columns;
   Row& row;
   Scratch& scratch;
+  ReportBuilder& report;
+  std::int64_t now_ms = 0;  ///< the monotonic clock
 };
 
 /// One thing the agent can tell. To add one: a file under sources/, its maker below, a line in
@@ -30,6 +35,19 @@ class Source {
   virtual std::expected<void, std::string> open(const std::string& root) = 0;
   /// Sets this round's values; adds columns where devices are new.
   virtual void read(Round& round) = 0;
+
+  /// A descriptor that becomes readable when `attend` should be called between rounds, the same
+  /// from `open` on (an epoll instance, where there are several); -1: none.
+  virtual int eventFd() const { return -1; }
+  /// Takes what waits at `eventFd`; never blocks, and takes a bounded amount at a time.
+  virtual void attend() {}
+  /// Between two rounds nothing is asked of a source that was switched off; it closes what it holds
+  /// open and stops what it runs, until it is switched on again.
+  virtual void select(bool on) { (void)on; }
+  /// How many processes and the like a table should hold at most.
+  virtual void setTop(std::size_t top) { (void)top; }
+  /// Why it works only in part, or not at all for now; empty: it works. May change over time.
+  virtual std::string trouble() const { return {}; }
 };
 
 using SourcePointer = std::unique_ptr<Source>;

@@ -34,6 +34,7 @@ void decodeAll(std::string_view body) {
     const std::string frame = echo::encode(*decoded);
     const auto again = echo::decodeEcho(std::string_view(frame).substr(echo::kHeaderBytes));
     if (!again || again->values.size() != decoded->values.size()) std::abort();
+    if (again->report != decoded->report) std::abort();
   }
 }
 

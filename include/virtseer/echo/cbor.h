@@ -99,6 +99,8 @@ class CborReader {
   /// What was wrong, or null.
   const char* error() const { return error_; }
   bool atEnd() const { return place_ == bytes_.size(); }
+  /// Bytes not yet read.
+  std::size_t left() const { return bytes_.size() - place_; }
   void fail(const char* what) {
     if (error_ == nullptr) error_ = what;
     place_ = bytes_.size();
@@ -177,6 +179,11 @@ class CborReader {
     if (!ok() || atEnd() || static_cast<std::uint8_t>(bytes_[place_]) != 0xf6) return false;
     ++place_;
     return true;
+  }
+
+  /// Whether the next item is text.
+  bool atText() const {
+    return ok() && !atEnd() && static_cast<std::uint8_t>(bytes_[place_]) >> 5 == 3;
   }
 
   /// Steps over one item of any kind, nested up to `depth`.

@@ -13,6 +13,7 @@
 
 #include "virtseer/echo/cbor.h"
 #include "virtseer/echo/frame.h"
+#include "virtseer/echo/report_codec.h"
 #include "virtseer/echo/text.h"
 #include "virtseer/echo/wire.h"
 
@@ -22,7 +23,9 @@
 ///     role,
 ///                  {source: state}]
 ///     catalogue   [first, [[metric, kind, {label: value}], ...]]
-///     echo        [sequence, mono_ms, [value, ...]]
+///     echo        [sequence, mono_ms, [value, ...]], then tables and happenings where there are
+///     any
+///                  (report_codec.h)
 ///     load_state  [id, accepted, reason]
 ///     greeting    [protocol, nonce, stored_epoch, stored_sequence, settings]
 ///     ack         [epoch, sequence]
@@ -129,20 +132,21 @@ std::string frameOf(FrameType type, WriteItems write_items) {
 
 /// Appends an echo's frame to `out`: without an allocation once `out` has the capacity.
 inline void appendEcho(std::string& out, std::uint64_t sequence, std::int64_t mono_ms,
-                       std::span<const double> values) {
+                       std::span<const double> values, const Report& report = {}) {
   appendFrame(out, FrameType::echo, [&](std::string& body) {
     CborWriter cbor(body);
-    cbor.array(3);
+    cbor.array(report.empty() ? 3 : 5);
     cbor.unsignedInt(sequence);
     cbor.integer(mono_ms);
     cbor.array(values.size());
     for (const double value : values) cbor.number(value);
+    if (!report.empty()) detail::put(cbor, report);
   });
 }
 
 inline std::string encode(const Echo& echo) {
   std::string frame;
-  appendEcho(frame, echo.sequence, echo.mono_ms, echo.values);
+  appendEcho(frame, echo.sequence, echo.mono_ms, echo.values, echo.report);
   return frame;
 }
 
@@ -275,13 +279,17 @@ inline Decoded<Catalogue> decodeCatalogue(std::string_view body) {
 inline Decoded<Echo> decodeEcho(std::string_view body) {
   CborReader cbor(body);
   Echo echo;
-  const std::size_t further = detail::openBody(cbor, 3);
+  std::size_t further = detail::openBody(cbor, 3);
   echo.sequence = cbor.unsignedInt(std::uint64_t{1} << 53);
   if (echo.sequence == 0) cbor.fail("the sequence number is zero");
   echo.mono_ms = cbor.integer();
   const std::size_t count = cbor.array(kMaxColumns);
   echo.values.reserve(count);
   for (std::size_t i = 0; i < count && cbor.ok(); ++i) echo.values.push_back(cbor.number());
+  const std::size_t before = cbor.left();
+  if (further > 0 && cbor.ok()) detail::takeTables(cbor, echo.report), --further;
+  if (further > 0 && cbor.ok()) detail::takeHappenings(cbor, echo.report), --further;
+  if (cbor.ok() && before - cbor.left() > kMaxReportBytes) cbor.fail("the report is too long");
   return detail::closeBody(cbor, further, std::move(echo));
 }
 

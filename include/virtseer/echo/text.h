@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "virtseer/echo/wire.h"
@@ -43,15 +44,49 @@ constexpr std::size_t printableSequence(std::string_view text) {
 
 }  // namespace detail
 
-/// Whether `text` is UTF-8 of at most kMaxTextBytes without control characters.
-constexpr bool isText(std::string_view text) {
-  if (text.size() > kMaxTextBytes) return false;
+/// Whether `text` is UTF-8 without control characters.
+constexpr bool isPrintable(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = detail::printableSequence(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
   return true;
+}
+
+/// Whether `text` is UTF-8 of at most kMaxTextBytes without control characters.
+constexpr bool isText(std::string_view text) {
+  return text.size() <= kMaxTextBytes && isPrintable(text);
+}
+
+/// Whether `kind` may name a kind of happening: names with dots between them, `guest` the first.
+constexpr bool isKind(std::string_view kind) {
+  constexpr std::string_view kFirst = "guest.";
+  if (kind.size() > kMaxNameBytes || !kind.starts_with(kFirst)) return false;
+  kind.remove_prefix(kFirst.size());
+  while (true) {
+    const auto dot = kind.find('.');
+    if (!isName(kind.substr(0, dot))) return false;
+    if (dot == kind.npos) return true;
+    kind.remove_prefix(dot + 1);
+  }
+}
+
+/// `text` as a frame may carry it: at most `max_bytes`, never half a character, every byte that is
+/// not printable UTF-8 replaced by '?'.
+inline std::string cleanText(std::string_view text, std::size_t max_bytes = kMaxTextBytes) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t length = detail::printableSequence(text);
+    const std::size_t step = length == 0 ? 1 : length;
+    if (clean.size() + step > max_bytes) break;
+    if (length == 0)
+      clean.push_back('?');
+    else
+      clean.append(text.substr(0, length));
+    text.remove_prefix(step);
+  }
+  return clean;
 }
 
 }  // namespace virtseer::echo

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "virtseer/echo/report.h"
+
 /// The echo protocol between the guest agent and the daemon: plain values and limits. How they
 /// become bytes: codec.h. What both sides may rely on:
 ///
@@ -114,6 +116,7 @@ struct Echo {
   std::uint64_t sequence = 0;
   std::int64_t mono_ms = 0;
   std::vector<double> values;
+  Report report = {};
 };
 
 /// Daemon to agent: everything up to `sequence` of this epoch is stored.

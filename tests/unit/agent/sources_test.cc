@@ -195,7 +195,7 @@ TEST_CASE("a source whose file is not there is off, with the reason, and the oth
   CHECK(states.at("cpu") == "on");
   CHECK(states.at("pressure") == tree.root() + "/proc/pressure/cpu: No such file or directory");
   Columns columns;
-  sampler.read(columns);
+  sampler.read(columns, 0);
   for (const auto& column : columns.names())
     CHECK_FALSE(column.metric.starts_with("guest_pressure"));
 }
@@ -205,11 +205,11 @@ TEST_CASE("a source that is not asked for is not read") {
   tree.write("proc/stat", kStat);
   Sampler sampler(tree.root(), systemSources());
   Columns columns;
-  sampler.read(columns);
+  sampler.read(columns, 0);
   REQUIRE(columns.size() > 8);
   sampler.select(std::vector<std::string>{"agent", "unknown"});
   CHECK(sampler.states().at("cpu") == "not asked for");
-  const auto values = sampler.read(columns);
+  const auto values = sampler.read(columns, 0);
   std::size_t present = 0;
   for (const double value : values) present += value == value;
   CHECK(present == 1);

@@ -56,10 +56,13 @@ class Reader {
     REQUIRE(opened);
   }
 
-  Reading read() {
+  Reading read(std::int64_t now_ms = 0) {
     row_.clear();
-    Round round{columns_, row_, scratch_};
+    report_.clear();
+    Round round{columns_, row_, scratch_, report_, now_ms};
+
     source_->read(round);
+    report_.finish();
     Reading reading;
     const auto values = row_.values(columns_.size());
     for (std::size_t i = 0; i < values.size(); ++i)
@@ -68,12 +71,16 @@ class Reader {
     return reading;
   }
   const Columns& columns() const { return columns_; }
+  /// What the last round reported.
+  const echo::Report& report() const { return report_.report(); }
+  Source& source() { return *source_; }
 
  private:
   SourcePointer source_;
   Columns columns_;
   Row row_;
   Scratch scratch_;
+  ReportBuilder report_;
 };
 
 }  // namespace virtseer::agent
