@@ -9,7 +9,7 @@
 
 namespace virtseer::agent {
 
-std::vector<SourcePointer> systemSources() {
+std::vector<SourcePointer> systemSources(const Config&) {
   std::vector<SourcePointer> sources;
   sources.push_back(makeCpuSource());
   sources.push_back(makeMemorySource());

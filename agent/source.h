@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/columns.h"
+#include "agent/config.h"
 #include "agent/file.h"
 #include "agent/report_builder.h"
 
@@ -60,7 +61,7 @@ SourcePointer makePressureSource();  ///< /proc/pressure: stall times
 SourcePointer makeLoadSource();      ///< /proc/loadavg and /proc/uptime
 SourcePointer makeAgentSource();     ///< what the agent itself costs
 
-/// All of the above, in the order of their columns.
-std::vector<SourcePointer> systemSources();
+/// All of the above, in the order of their columns, as far as `config` wants them.
+std::vector<SourcePointer> systemSources(const Config& config = {});
 
 }  // namespace virtseer::agent
