@@ -101,7 +101,7 @@ void cpuWork(Ramp ramp, double cores, std::atomic<std::uint64_t>& units) {
     if (pace.owed(t, secondsOf(CLOCK_THREAD_CPUTIME_ID) - before) <= 0) {
       // Many kernels take samples of who runs, a few milliseconds apart: bursts that are short
       // or regular would be seen too often or too seldom.
-      pauseMs(20 + static_cast<long>(nextRandom(random) % 60));
+      pauseMs(8 + static_cast<long>(nextRandom(random) % 24));
       continue;
     }
     result = workUnit(result);

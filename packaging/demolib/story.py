@@ -7,7 +7,7 @@ from telling import Failed, cores, percent, span, wait_for
 from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 
 CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
-RAMP = 200  # s from nothing to full
+RAMP = 240  # s from nothing to full
 MEASURE = 10  # s
 CALM = 8  # s
 QUIET = 8  # rounds after a start, a few more than those in which nothing is carried out

@@ -28,6 +28,7 @@ FIRST_PORT = 8701
 SETTINGS = """\
 [plan]
 contended_share = 0.25
+contended_rounds = 6
 
 [[policy.rules]]
 vm = "steady-*"

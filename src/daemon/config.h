@@ -86,6 +86,7 @@ struct Config {
     std::uint32_t in_flight_per_host = 1;
     std::uint32_t per_hour = 6;
     double contended_share = 0.1;  ///< of a host's cores that its VMs wait for: it is contended
+    std::uint32_t contended_rounds = 3;
   } plan;
   struct {
     Millis watch{60'000};

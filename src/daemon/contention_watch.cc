@@ -3,7 +3,6 @@
 namespace virtseer::daemon {
 namespace {
 
-constexpr std::uint32_t kRounds = 3;
 constexpr double kRelieved = 0.5;
 
 }  // namespace
@@ -18,7 +17,7 @@ std::optional<ContentionWatch::Change> ContentionWatch::take(std::optional<doubl
     return std::nullopt;
   }
   if (rounds_++ == 0) first_ = now;
-  if (rounds_ < kRounds) return std::nullopt;
+  if (rounds_ < needed_) return std::nullopt;
   rounds_ = 0;
   contended_ = !contended_;
   since_ = first_;

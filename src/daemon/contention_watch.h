@@ -8,15 +8,15 @@
 namespace virtseer::daemon {
 
 /// Tells whether a host is contended as measured: the vCPUs of its VMs wait together for at least
-/// `share` of its cores, three rounds in a row. It is relieved once they wait for less than half of
-/// that, three rounds in a row; in between it stays as it was.
+/// `share` of its cores, `rounds` in a row. It is relieved once they wait for less than half of
+/// that, as many in a row; in between it stays as it was.
 class ContentionWatch {
  public:
-  explicit ContentionWatch(double share) : share_(share) {}
+  ContentionWatch(double share, std::uint32_t rounds) : share_(share), needed_(rounds) {}
 
   struct Change {
     bool contended = false;
-    Timestamp since;  ///< the first of the three rounds
+    Timestamp since;  ///< the first of these rounds
   };
 
   /// One round's measure, in cores; `delay_cores` is absent where nothing new was measured: such a
@@ -29,6 +29,7 @@ class ContentionWatch {
 
  private:
   double share_;
+  std::uint32_t needed_;
   bool contended_ = false;
   Timestamp since_;
   std::uint32_t rounds_ = 0;  ///< that speak for a change

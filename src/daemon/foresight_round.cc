@@ -60,7 +60,7 @@ Foresight::Impl::Impl(asio::any_io_executor the_loop, const Clock& the_clock,
       desk(std::make_shared<Desk>(predictorOptions(config), plannerRules(config))),
       pool(loop, "vs-foresight", {.threads = 1, .queue = 64, .abandoned = 2}),
       feed(usageWindow(config)),
-      watch(config.plan.contended_share) {}
+      watch(config.plan.contended_share, config.plan.contended_rounds) {}
 
 std::vector<Vm> Foresight::Impl::running() const {
   auto out = context.vms();

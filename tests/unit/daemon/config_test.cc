@@ -90,6 +90,7 @@ in_flight = 3
 in_flight_per_host = 2
 per_hour = 12
 contended_share = 0.2
+contended_rounds = 5
 [migration]
 watch = "20s"
 echo_back = "5s"
@@ -156,6 +157,7 @@ at_once = 1
   CHECK(config.plan.in_flight_per_host == 2);
   CHECK(config.plan.per_hour == 12);
   CHECK(config.plan.contended_share == 0.2);
+  CHECK(config.plan.contended_rounds == 5);
   CHECK(config.migration.watch == Millis(20'000));
   CHECK(config.migration.echo_back == Millis(5000));
   CHECK(config.migration.stall == Millis(30'000));

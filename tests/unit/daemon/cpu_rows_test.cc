@@ -90,8 +90,8 @@ TEST_CASE("a VM's past is read as demand and goes on with the next row") {
   CHECK_FALSE(prepareHistory(store->series(), kVm, at(200), at(300)));
 }
 
-TEST_CASE("a host is contended after three rounds, and relieved well below that") {
-  ContentionWatch watch(0.1);
+TEST_CASE("a host is contended after some rounds, and relieved well below that") {
+  ContentionWatch watch(0.1, 3);
   const auto take = [&](int second, std::optional<double> delay) {
     return watch.take(delay, 4, at(second));
   };
