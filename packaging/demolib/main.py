@@ -10,7 +10,7 @@ sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from telling import Failed, Teller
 from world import ROOT, WEB, World, machine
-from story import Story, faults
+from story import Story, busy, faults
 
 
 def parse():
@@ -30,6 +30,8 @@ def perform(world, teller):
         wrong.append(str(error))
     facts = story.facts
     wrong += [] if wrong else faults(facts)
+    if wrong and busy(facts):
+        wrong.append(busy(facts))
     return {"ok": not wrong, "failures": wrong, "conditions": None, "observe": None, "auto": None, "gain_ratio": None,
             **facts, "story_seconds": round(teller.elapsed(), 1)}
 

@@ -7,9 +7,10 @@ from telling import Failed, cores, percent, span, wait_for
 from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 
 CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
-RAMP = 240  # s from nothing to full
+RAMP = 200  # s from nothing to full
 MEASURE = 10  # s
 CALM = 8  # s
+BUSY = 0.3  # cores: what else runs on the machine then decides when a host of one core runs short
 QUIET = 8  # rounds after a start, a few more than those in which nothing is carried out
 ENDED = ("done", "refused", "aborted", "failed", "returned", "needs_person")
 AUTO = '[policy]\nmode = "auto"\n'
@@ -24,10 +25,20 @@ class Story:
         """All of it; what was measured is in `facts` as far as it came."""
         self._setting()
         self._calibrate()
-        self._observe()
+        self._watched("observe", self._observe)
         self._relieve()
-        self._act()
+        self._watched("auto", self._act)
         self._end()
+
+    def _watched(self, phase, tell):
+        """Tells a phase, and notes how much of the machine was used by something else meanwhile."""
+        begin, before = time.monotonic(), self.world.others()
+        self.facts[phase] = {}
+        try:
+            tell()
+        finally:
+            others = (self.world.others() - before) / (time.monotonic() - begin)
+            self.facts[phase]["other_load_cores"] = round(max(0.0, others), 3)
 
     # --- before ---
 
@@ -113,7 +124,8 @@ class Story:
         world, teller = self.world, self.teller
         teller.chapter("First the load rises while virtseer only observes")
         begin = self._ramp()
-        facts = self.facts["observe"] = {"ramp_started": moment(begin)}
+        facts = self.facts["observe"]
+        facts["ramp_started"] = moment(begin)
         plan, step = self._foresee(begin, lambda: world.event(world.source, "host.contended", begin))
         made = seconds(plan["made"])
         facts["forecast_at_s"] = made - begin
@@ -183,7 +195,8 @@ class Story:
         world, teller = self.world, self.teller
         teller.chapter("The same load rises again, and virtseer may act")
         begin = self._ramp()
-        facts = self.facts["auto"] = {"ramp_started": moment(begin)}
+        facts = self.facts["auto"]
+        facts["ramp_started"] = moment(begin)
 
         def begun():
             return [one for one in world.moves(world.source) if one["origin"] == "plan"]
@@ -302,3 +315,12 @@ def faults(facts):
           "downtime or duration is not known")
     claim((facts.get("gain_ratio") or 0) >= 1.3, f"the gain is less than 1.3: {facts.get('gain_ratio')}")
     return found
+
+
+def busy(facts):
+    """A sentence where other work on this machine may have decided how the story went, else None."""
+    others = max(((facts.get(phase) or {}).get("other_load_cores", 0) for phase in ("observe", "auto")), default=0)
+    if others <= BUSY:
+        return None
+    return (f"something else used {others:.1f} cores of this machine meanwhile: the two hosts need a core each for "
+            "themselves, so try again when it is idle")
