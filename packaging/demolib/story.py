@@ -167,10 +167,13 @@ class Story:
         teller.say(f"the load of {WEB} is taken away")
         wait_for(lambda: world.event(world.source, "host.relieved", since), 60, "host-A is relieved", every=0.5)
         teller.say("host-A is relieved")
-        self._wait_for_calm(90)
-        teller.say("now virtseer may act by itself (policy mode auto), and its daemon starts anew")
+        world.automation(world.source, "off")
+        teller.say("now virtseer may act by itself (policy mode auto): its daemon starts anew, and is told to hold still "
+                   "(virtseer automation off) until the past ramp is forgotten")
         world.a.configure("mode", AUTO)
         wait_for(lambda: (plan := world.plan(world.source)) and plan["round"] > QUIET, 60, "rounds of the new daemon")
+        self._wait_for_calm(90)
+        world.automation(world.source, "on")
         if world.moves(world.source):
             raise Failed(f"{WEB} was moved before its load rose: {world.moves(world.source)[0]['reasons']}")
         wait_for(lambda: world.speaks(world.source, WEB), 30, f"{WEB} is heard again")

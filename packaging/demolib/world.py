@@ -24,12 +24,15 @@ FIRST_PORT = 8701
 
 # On a single core two guests wait for each other well before it is full: measured here, for three tenths of it when what
 # they want adds up to a core. A host of many cores is contended long before its VMs wait for so much. Rounds are a second
-# here: six of them, so that chance does not decide when the host is contended. The neighbour stays where it is, as its
-# policy says, so that both ramps are about the guest whose load rises.
+# here: six of them, so that chance does not decide when the host is contended, and what is further away than a minute is
+# not acted upon, since a ramp of half a minute says little about that. The neighbour stays where it is, as its policy
+# says, so that both ramps are about the guest whose load rises.
 SETTINGS = """\
 [plan]
 contended_share = 0.3
 contended_rounds = 6
+act_within = "1m"
+hold_rounds = 4
 
 [[policy.rules]]
 vm = "steady-*"
@@ -123,6 +126,13 @@ class World:
         done = daemon.cli("load", name, *words)
         if done.returncode != 0:
             raise Failed(f"load of {name}: {done.stderr.strip()}")
+
+    @staticmethod
+    def automation(daemon, word):
+        """The global stop: `off` and nothing is carried out, whatever the mode."""
+        done = daemon.cli("automation", word)
+        if done.returncode != 0:
+            raise Failed(f"automation {word}: {done.stderr.strip()}")
 
     @staticmethod
     def plan(daemon):
