@@ -45,6 +45,7 @@ bool ReportBuilder::TableWriter::row() {
     return false;
   }
   owner_.bytes_ += table.columns.size();
+  owner_.row_is_empty_ = true;
   writing_ = true;
   return true;
 }
@@ -56,6 +57,7 @@ void ReportBuilder::TableWriter::put(echo::Cell cell, std::size_t bytes) {
     bytes = 0;
   }
   owner_.bytes_ += bytes;
+  owner_.row_is_empty_ = false;
   auto& table = owner_.report_.tables[*table_];
   table.cells.push_back(std::move(cell));
   if (table.cells.size() % table.columns.size() == 0) writing_ = false;
@@ -99,6 +101,7 @@ bool ReportBuilder::happened(echo::Happening happening) {
 void ReportBuilder::fillRow() {
   if (report_.tables.empty()) return;
   auto& table = report_.tables.back();
+  if (std::exchange(row_is_empty_, false)) table.cells.emplace_back();
   while (table.cells.size() % table.columns.size() != 0) table.cells.emplace_back();
 }
 
@@ -109,6 +112,7 @@ void ReportBuilder::finish() {
 void ReportBuilder::clear() {
   report_.tables.clear();
   report_.happenings.clear();
+  row_is_empty_ = false;
   bytes_ = 2 * kTextHeadBytes;
 }
 

@@ -56,6 +56,7 @@ class ReportBuilder {
   echo::Report report_;
   std::size_t bytes_ = 0;  ///< at least what the report takes on the wire
   std::uint64_t refused_ = 0;
+  bool row_is_empty_ = false;  ///< the last row was begun and has no cell yet
 };
 
 }  // namespace virtseer::agent
