@@ -196,7 +196,7 @@ void Agent::sample(std::int64_t now) {
   next_echo_ms_ = now < next_echo_ms_
                       ? now + interval_ms_
                       : std::max(next_echo_ms_ + interval_ms_, now + interval_ms_ / 2);
-  const auto values = sampler_.read(session_.columns(), now);
+  const auto values = sampler_.read(session_.columns(), now, session_.kept());
   session_.setSources(sampler_.states());
   session_.push(now, values, sampler_.report());
   writePort(now);

@@ -4,6 +4,9 @@
 
 #include <cstdio>
 #include <ctime>
+#include <map>
+#include <string>
+#include <utility>
 
 #include "agent/clock.h"
 #include "agent/sampler.h"
@@ -16,6 +19,8 @@ namespace virtseer::agent {
 namespace {
 
 constexpr int kRounds = 500;
+/// Between two rounds, as the sources are told.
+constexpr std::int64_t kIntervalMs = 5000;
 
 double cpuMicroseconds() {
   timespec time{};
@@ -32,25 +37,70 @@ std::uint64_t residentBytes() {
   return takeNumber(line).value_or(0) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-}  // namespace
+struct Figures {
+  double us_per_round = 0;
+  std::uint64_t resident_bytes = 0;
+  std::size_t values = 0;
+  double bytes_per_echo = 0;
+  std::map<std::string, double> sources;  ///< microseconds per round
+};
 
-int runBench(const std::string& root, bool json) {
+/// What sources cost is measured in rounds of their own: to look at the clock costs too.
+Figures measure(const std::string& root) {
   Session session({1, kVersion, "production"});
   Sampler sampler(root, systemSources());
+  std::int64_t now = monoMs();
+  std::uint64_t bytes = 0;
   const auto round = [&] {
-    const auto now = monoMs();
-    const auto values = sampler.read(session.columns(), now);
+    now += kIntervalMs;
+    const auto values = sampler.read(session.columns(), now, session.kept());
     session.receive(echo::encode(echo::Ack{1, session.push(now, values, sampler.report())}));
+    bytes += session.lastBytes();
   };
   round();
+  bytes = 0;
+  Figures figures;
   const double before = cpuMicroseconds();
   for (int i = 0; i < kRounds; ++i) round();
-  const double each = (cpuMicroseconds() - before) / kRounds;
-  const auto resident = static_cast<unsigned long long>(residentBytes());
-  const std::size_t values = session.columns().size();
-  std::printf(json ? "{\"cpu_us_per_round\":%.1f,\"rss_bytes\":%llu,\"values\":%zu}\n"
-                   : "%.1f us of CPU per round, %llu bytes resident, %zu values\n",
-              each, resident, values);
+  figures.us_per_round = (cpuMicroseconds() - before) / kRounds;
+  figures.resident_bytes = residentBytes();
+  figures.values = session.columns().size();
+  figures.bytes_per_echo = static_cast<double>(bytes) / kRounds;
+  sampler.measure(cpuMicroseconds);
+  for (int i = 0; i < kRounds; ++i) round();
+  for (const auto& [source, cost] : sampler.costs()) figures.sources[source] = cost / kRounds;
+  return figures;
+}
+
+void printJson(const Figures& figures) {
+  std::printf(
+      "{\"cpu_us_per_round\":%.1f,\"rss_bytes\":%llu,\"values\":%zu,\"bytes_per_echo\":%.0f,"
+      "\"sources\":{",
+      figures.us_per_round, static_cast<unsigned long long>(figures.resident_bytes), figures.values,
+      figures.bytes_per_echo);
+  const char* separator = "";
+  for (const auto& [source, cost] : figures.sources)
+    std::printf("%s\"%s\":%.1f", std::exchange(separator, ","), source.c_str(), cost);
+  std::printf("}}\n");
+}
+
+void printText(const Figures& figures, bool verbose) {
+  std::printf("%.1f us of CPU per round, %llu bytes resident, %zu values, %.0f bytes per echo\n",
+              figures.us_per_round, static_cast<unsigned long long>(figures.resident_bytes),
+              figures.values, figures.bytes_per_echo);
+  if (!verbose) return;
+  for (const auto& [source, cost] : figures.sources)
+    std::printf("  %-14s %8.1f us\n", source.c_str(), cost);
+}
+
+}  // namespace
+
+int runBench(const std::string& root, BenchOutput output) {
+  const Figures figures = measure(root);
+  if (output.json)
+    printJson(figures);
+  else
+    printText(figures, output.verbose);
   return 0;
 }
 

@@ -4,8 +4,16 @@
 
 namespace virtseer::agent {
 
-/// Measures rounds of reading every source and encoding the echo, and prints the cost of one;
-/// `json` as {"cpu_us_per_round", "rss_bytes", "values"}. Gives the process's exit code.
-int runBench(const std::string& root, bool json);
+/// How `--bench` prints.
+struct BenchOutput {
+  bool json = false;
+  bool verbose = false;  ///< in text: what each source costs
+};
+
+/// Measures rounds of reading every source and encoding the echo, and prints the cost of one; as
+/// JSON {"cpu_us_per_round", "rss_bytes", "values", "bytes_per_echo", "sources": {name: us}}. The
+/// rounds follow each other at once while the sources are told that 5 s lie between them. Gives the
+/// process's exit code.
+int runBench(const std::string& root, BenchOutput output);
 
 }  // namespace virtseer::agent

@@ -24,7 +24,8 @@ constexpr const char* kHelp =
     "                    (default: the port named org.virtseer.echo.0)\n"
     "  --interval TIME   between echoes until the host sets it: 5s, 500ms (default 5s)\n"
     "  --root DIR        read DIR/proc and DIR/sys instead of /proc and /sys\n"
-    "  --bench           measure the cost of a round and exit; --output json for machines\n"
+    "  --bench           measure the cost of a round and exit; --verbose: by source too;\n"
+    "                    --output json for machines\n"
     "  --version, --help\n";
 
 int usageError(const char* what, std::string_view argument) {
@@ -35,13 +36,18 @@ int usageError(const char* what, std::string_view argument) {
 
 int runWith(int count, char** arguments) {
   agent::Agent::Options options;
-  bool bench = false, json = false;
+  bool bench = false;
+  agent::BenchOutput output;
   for (int i = 1; i < count; ++i) {
     const std::string_view argument = arguments[i];
     if (argument == "--help") return std::fputs(kHelp, stdout) < 0;
     if (argument == "--version") return std::printf("virtseer-agent %s\n", kVersion) < 0;
     if (argument == "--bench") {
       bench = true;
+      continue;
+    }
+    if (argument == "--verbose") {
+      output.verbose = true;
       continue;
     }
     if (argument != "--port" && argument != "--interval" && argument != "--root" &&
@@ -55,14 +61,14 @@ int runWith(int count, char** arguments) {
       options.root = value;
     } else if (argument == "--output") {
       if (value != "json" && value != "text") return usageError("neither json nor text", value);
-      json = value == "json";
+      output.json = value == "json";
     } else if (const auto interval = agent::parseInterval(value)) {
       options.interval_ms = *interval;
     } else {
       return usageError("not a time from 200ms to 3600s", value);
     }
   }
-  if (bench) return agent::runBench(options.root, json);
+  if (bench) return agent::runBench(options.root, output);
   return agent::Agent(options).run();
 }
 

@@ -14,7 +14,10 @@ std::vector<SourcePointer> systemSources(const Config&) {
   sources.push_back(makeCpuSource());
   sources.push_back(makeMemorySource());
   sources.push_back(makeDiskSource());
+  sources.push_back(makeFilesystemSource());
   sources.push_back(makeNetworkSource());
+  sources.push_back(makeTcpSource());
+  sources.push_back(makeSocketSource());
   sources.push_back(makePressureSource());
   sources.push_back(makeLoadSource());
   sources.push_back(makeAgentSource());
@@ -56,14 +59,25 @@ void Sampler::setTop(std::size_t top) {
   for (Entry& entry : entries_) entry.source->setTop(top);
 }
 
-std::span<double> Sampler::read(Columns& columns, std::int64_t now_ms) {
+std::span<double> Sampler::read(Columns& columns, std::int64_t now_ms, std::size_t echoes_kept) {
   row_.clear();
   report_.clear();
-  Round round{columns, row_, scratch_, report_, now_ms};
-  for (Entry& entry : entries_)
-    if (entry.selected && entry.reason.empty()) entry.source->read(round);
+  Round round{columns, row_, scratch_, report_, now_ms, echoes_kept};
+  for (Entry& entry : entries_) {
+    if (!entry.selected || !entry.reason.empty()) continue;
+    const double before = clock_ == nullptr ? 0 : clock_();
+    entry.source->read(round);
+    if (clock_ != nullptr) entry.cost_us += clock_() - before;
+  }
   report_.finish();
   return row_.values(columns.size());
+}
+
+std::map<std::string, double> Sampler::costs() const {
+  std::map<std::string, double> costs;
+  for (const Entry& entry : entries_)
+    if (entry.selected && entry.reason.empty()) costs.emplace(entry.source->name(), entry.cost_us);
+  return costs;
 }
 
 std::map<std::string, std::string> Sampler::states() const {

@@ -23,12 +23,17 @@ class Sampler {
   void setTop(std::size_t top);
 
   /// Reads every source that is on. The values belong to `columns`, and live like `report()` until
-  /// the next round.
-  std::span<double> read(Columns& columns, std::int64_t now_ms);
+  /// the next round. `echoes_kept`: those that the host has not stored yet.
+  std::span<double> read(Columns& columns, std::int64_t now_ms, std::size_t echoes_kept = 0);
   const echo::Report& report() const { return report_.report(); }
 
   /// Source -> "on", or why it is off, or "in part: " and why.
   std::map<std::string, std::string> states() const;
+
+  /// Has `clock`, in microseconds, read around every source from now on.
+  void measure(double (*clock)()) { clock_ = clock; }
+  /// Source -> the microseconds that its rounds took since `measure`.
+  std::map<std::string, double> costs() const;
 
   /// An epoll instance of the sources' own descriptors: readable when `attend` should be called.
   int eventFd() const { return events_.get(); }
@@ -41,6 +46,7 @@ class Sampler {
     SourcePointer source;
     std::string reason;  ///< why it could not be opened, or empty
     bool selected = true;
+    double cost_us = 0;
   };
 
   std::vector<Entry> entries_;
@@ -48,6 +54,7 @@ class Sampler {
   Scratch scratch_;
   ReportBuilder report_;
   Descriptor events_;
+  double (*clock_)() = nullptr;
 };
 
 }  // namespace virtseer::agent

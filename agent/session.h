@@ -72,6 +72,8 @@ class Session {
   std::uint64_t dropped() const { return dropped_; }
   /// Echoes kept.
   std::size_t kept() const { return ring_.count(); }
+  /// What the newest echo took as a frame.
+  std::size_t lastBytes() const { return scratch_.size(); }
   /// Garbage, frames that could not be understood, frames of unknown type.
   std::uint64_t faults() const { return reader_.faults() + faults_; }
 

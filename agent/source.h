@@ -21,7 +21,8 @@ struct Round {
   Row& row;
   Scratch& scratch;
   ReportBuilder& report;
-  std::int64_t now_ms = 0;  ///< the monotonic clock
+  std::int64_t now_ms = 0;      ///< the monotonic clock
+  std::size_t echoes_kept = 0;  ///< that the host has not stored yet
 };
 
 /// One thing the agent can tell. To add one: a file under sources/, its maker below, a line in
@@ -53,13 +54,16 @@ class Source {
 
 using SourcePointer = std::unique_ptr<Source>;
 
-SourcePointer makeCpuSource();       ///< /proc/stat: time per core and mode, runnable, blocked
-SourcePointer makeMemorySource();    ///< /proc/meminfo and /proc/vmstat
-SourcePointer makeDiskSource();      ///< /proc/diskstats, whole disks
-SourcePointer makeNetworkSource();   ///< /proc/net/dev, without loopback
-SourcePointer makePressureSource();  ///< /proc/pressure: stall times
-SourcePointer makeLoadSource();      ///< /proc/loadavg and /proc/uptime
-SourcePointer makeAgentSource();     ///< what the agent itself costs
+SourcePointer makeCpuSource();         ///< /proc/stat: time per core and mode, runnable, blocked
+SourcePointer makeMemorySource();      ///< /proc/meminfo and /proc/vmstat
+SourcePointer makeDiskSource();        ///< /proc/diskstats, whole disks
+SourcePointer makeFilesystemSource();  ///< room on the file systems of local disks
+SourcePointer makeNetworkSource();     ///< /proc/net/dev, without loopback
+SourcePointer makeTcpSource();         ///< /proc/net/snmp, netstat, sockstat: TCP and UDP
+SourcePointer makeSocketSource();      ///< sock_diag: TCP connections, peers, listeners
+SourcePointer makePressureSource();    ///< /proc/pressure: stall times
+SourcePointer makeLoadSource();        ///< /proc/loadavg and /proc/uptime
+SourcePointer makeAgentSource();       ///< what the agent itself costs
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "agent/scan.h"
 #include "agent/source.h"
 
@@ -14,26 +16,34 @@ class LoadSource : public Source {
   }
 
   void read(Round& round) override {
-    if (load1_ == kNoColumn) {
-      load1_ = round.columns.add("guest_load1");
-      seconds_ = round.columns.add("guest_uptime_seconds");
+    if (uptime_seconds_ == kNoColumn) declare(round.columns);
+    if (const auto content = loadavg_.read(round.scratch)) {
+      std::string_view line = *content;
+      for (const Column load : loads_)
+        if (!set(round, load, takeWord(line))) break;
     }
-    readFirst(round, loadavg_, load1_);
-    readFirst(round, uptime_, seconds_);
+    if (const auto content = uptime_.read(round.scratch)) {
+      std::string_view line = *content;
+      set(round, uptime_seconds_, takeWord(line));
+    }
   }
 
  private:
-  static void readFirst(Round& round, const KernelFile& file, Column column) {
-    const auto content = file.read(round.scratch);
-    if (!content) return;
-    std::string_view line = *content;
-    if (const auto value = parseDecimal(takeWord(line))) round.row.set(column, *value);
+  void declare(Columns& columns) {
+    loads_ = {columns.add("guest_load1"), columns.add("guest_load5"), columns.add("guest_load15")};
+    uptime_seconds_ = columns.add("guest_uptime_seconds");
+  }
+
+  static bool set(Round& round, Column column, std::string_view word) {
+    const auto value = parseDecimal(word);
+    if (value) round.row.set(column, *value);
+    return value.has_value();
   }
 
   KernelFile loadavg_;
   KernelFile uptime_;
-  Column load1_ = kNoColumn;
-  Column seconds_ = kNoColumn;
+  std::array<Column, 3> loads_{};
+  Column uptime_seconds_ = kNoColumn;
 };
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <string>
+
 #include "agent/devices.h"
 #include "agent/scan.h"
 #include "agent/source.h"
@@ -22,11 +24,16 @@ constexpr std::array<Statistic, 8> kStatistics{{
     {11, "guest_network_transmit_drops_total"},
 }};
 
+/// Interfaces that can ever get columns: those of a device of their own, and those made of software
+/// alone (bridges, tunnels, ends of containers), which come and go.
+constexpr std::size_t kMaxReal = 16, kMaxVirtual = 48;
+
 class NetworkSource : public Source {
  public:
   std::string_view name() const override { return "network"; }
 
   std::expected<void, std::string> open(const std::string& root) override {
+    root_ = root;
     return dev_.open(root + "/proc/net/dev");
   }
 
@@ -45,16 +52,24 @@ class NetworkSource : public Source {
     }
   }
 
+  std::string trouble() const override {
+    const std::size_t refused = real_.refused() + virtual_.refused();
+    if (refused == 0) return {};
+    return std::to_string(refused) + " interfaces beyond the first are not told";
+  }
+
  private:
   using Interfaces = Devices<kStatistics.size()>;
 
+  bool admit(std::string_view name) {
+    const bool real = exists(root_ + "/sys/class/net/" + std::string(name) + "/device");
+    return (real ? real_ : virtual_).take();
+  }
+
   void readDevice(Round& round, std::string_view name, std::string_view values) {
-    Interfaces::Device* device = interfaces_.find(name, [](std::string_view text) {
-      Interfaces::Device made{std::string(text), true, {}};
-      made.columns.fill(kNoColumn);
-      return made;
-    });
-    if (device == nullptr) return;
+    Interfaces::Device* device =
+        interfaces_.find(name, [&](std::string_view text) { return admit(text); });
+    if (device == nullptr || !device->wanted) return;
     std::size_t next = 0;
     for (std::size_t place = 0; next < kStatistics.size(); ++place) {
       const auto value = takeNumber(values);
@@ -68,8 +83,10 @@ class NetworkSource : public Source {
     }
   }
 
+  std::string root_;
   KernelFile dev_;
   Interfaces interfaces_;
+  Places real_{kMaxReal}, virtual_{kMaxVirtual};
 };
 
 }  // namespace

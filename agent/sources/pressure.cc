@@ -1,5 +1,6 @@
 #include <array>
 
+#include "agent/figures.h"
 #include "agent/scan.h"
 #include "agent/source.h"
 
@@ -45,7 +46,7 @@ class PressureSource : public Source {
     if (place == line.npos) return;
     const auto microseconds = parseNumber(line.substr(place + kTotal.size()));
     if (!microseconds) return;
-    const double seconds = static_cast<double>(*microseconds) / 1e6;
+    const double seconds = toThousandths(static_cast<double>(*microseconds) / 1e6);
     if (kind == "some")
       set(round, resource, resource.waiting, "guest_pressure_waiting_seconds_total", seconds);
     else if (kind == "full" && resource.can_stall)
