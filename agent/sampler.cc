@@ -9,7 +9,7 @@
 
 namespace virtseer::agent {
 
-std::vector<SourcePointer> systemSources(const Config&) {
+std::vector<SourcePointer> systemSources(const Config& config) {
   std::vector<SourcePointer> sources;
   sources.push_back(makeCpuSource());
   sources.push_back(makeMemorySource());
@@ -20,7 +20,9 @@ std::vector<SourcePointer> systemSources(const Config&) {
   sources.push_back(makeSocketSource());
   sources.push_back(makePressureSource());
   sources.push_back(makeLoadSource());
+  sources.push_back(makeProcessesSource());
   sources.push_back(makeAgentSource());
+  for (const SourcePointer& source : sources) source->setTop(config.top_processes);
   return sources;
 }
 

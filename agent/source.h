@@ -65,6 +65,9 @@ SourcePointer makePressureSource();    ///< /proc/pressure: stall times
 SourcePointer makeLoadSource();        ///< /proc/loadavg and /proc/uptime
 SourcePointer makeAgentSource();       ///< what the agent itself costs
 
+/// /proc/PID: the processes that use most, use by unit, what began and ended.
+SourcePointer makeProcessesSource();
+
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});
 
