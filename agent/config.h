@@ -32,6 +32,7 @@ struct Config {
   std::string statsd;  ///< path of the datagram socket to be made; empty: none
   std::vector<Uprobe> uprobes;
   bool ebpf = true;  ///< whether programs are loaded into the kernel at all
+  bool logs = true;  ///< whether the system's log is read: it may hold what is not for the host
 };
 
 }  // namespace virtseer::agent

@@ -67,6 +67,8 @@ SourcePointer makeAgentSource();       ///< what the agent itself costs
 
 /// /proc/PID: the processes that use most, use by unit, what began and ended.
 SourcePointer makeProcessesSource();
+/// Journal, or syslog and /dev/kmsg: warnings, errors, crashes.
+SourcePointer makeLogSource();
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});

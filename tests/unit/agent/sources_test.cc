@@ -193,7 +193,9 @@ TEST_CASE("what is not the kernel's text sets nothing and breaks nothing") {
                            "proc/net/netstat", "proc/net/sockstat", "proc/self/mountinfo"})
     tree.write(path, hostile);
   for (auto& source : systemSources()) {
-    if (source->name() == "agent" || source->name() == "sockets") continue;
+    // These ask elsewhere than in files, or count what they do themselves.
+    if (source->name() == "agent" || source->name() == "sockets" || source->name() == "logs")
+      continue;
     CAPTURE(std::string(source->name()));
     CHECK(Reader(std::move(source), tree).read().empty());
   }
