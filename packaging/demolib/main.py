@@ -1,16 +1,20 @@
 """The demonstration after the build: tells the story, writes what was measured, leaves all running or takes it away."""
 
 import argparse
+import contextlib
 import json
 import pathlib
+import select
 import signal
 import sys
 
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
-from telling import Failed, Teller
+from telling import Failed, Teller, Unheard, put
 from world import ROOT, WEB, World, machine
 from story import Story, busy, faults
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def parse():
@@ -37,6 +41,7 @@ def perform(world, teller):
 
 
 def leave_running(world, teller):
+    """Until a signal, or until nobody is there any more to give one."""
     teller.chapter("All of it stays up until Ctrl-C")
     for name, url in world.forward().items():
         teller.list([f"{name}: {url}api/v1/plan  {url}api/v1/operations  {url}metrics"])
@@ -45,43 +50,81 @@ def leave_running(world, teller):
                  ("A hosts", "A plan", f"B vm {WEB}", f"B forecast {WEB}", f"B rank {WEB}", "A operations",
                   f"B migrate {WEB} host-A --dry-run", f"B migrate {WEB} host-A --wait",
                   f"B load {WEB} --cpu 0.2 --for 10m")])
-    signal.pause()
+    gone = select.poll()
+    gone.register(sys.stdout, 0)
+    gone.poll()
 
 
 def interrupted(*_):
     raise KeyboardInterrupt
 
 
+def heed_signals():
+    for sign in ENDING:
+        # What whoever started this had ignored (nohup) stays ignored.
+        if signal.getsignal(sign) != signal.SIG_IGN:
+            signal.signal(sign, interrupted)
+
+
+def heed_no_signal():
+    while True:
+        try:
+            for sign in ENDING:
+                signal.signal(sign, signal.SIG_IGN)
+            return
+        except KeyboardInterrupt:
+            continue
+
+
+def take_away(world, teller):
+    """Whatever becomes of the terminal meanwhile."""
+    with contextlib.suppress(Unheard):
+        teller.say("taking everything away")
+    try:
+        left = world.down()
+    except (machine.LabError, OSError) as error:
+        left = [str(error)]
+    for line in left:
+        put(f"left behind: {line}", sys.stderr)
+
+
+def demonstrate(world, wish):
+    """Whether it happened."""
+    teller, facts = Teller(), None
+    try:
+        # When a terminal goes, signals come in pairs: the second one may come at any line here.
+        try:
+            heed_signals()
+            with world.lab.locked():
+                facts = perform(world, teller)
+                if wish.json:
+                    wish.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            for line in facts["failures"]:
+                teller.say(f"NOT AS PROMISED: {line}")
+            if facts["ok"]:
+                teller.say(f"it happened, in {facts['story_seconds']:.0f} s")
+            if not wish.once:
+                leave_running(world, teller)
+        finally:
+            heed_no_signal()
+    except (KeyboardInterrupt, Unheard):
+        put("")
+    finally:
+        heed_no_signal()
+        take_away(world, teller)
+    return bool(facts and facts["ok"])
+
+
 def main():
     wish = parse()
     lacking = machine.faults()
     if lacking:
-        print("demo: it cannot run here:\n  " + "\n  ".join(lacking), file=sys.stderr)
+        put("demo: it cannot run here:\n  " + "\n  ".join(lacking), sys.stderr)
         return 1
-    for sign in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sign, interrupted)
-    world, teller = World(), Teller()
-    facts = None
-    try:
-        with world.lab.locked():
-            facts = perform(world, teller)
-            if wish.json:
-                wish.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        for line in facts["failures"]:
-            teller.say(f"NOT AS PROMISED: {line}")
-        if facts["ok"]:
-            teller.say(f"it happened, in {facts['story_seconds']:.0f} s")
-        if not wish.once:
-            leave_running(world, teller)
-    except KeyboardInterrupt:
-        print()
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        teller.say("taking everything away")
-        for line in world.down():
-            print(f"left behind: {line}", file=sys.stderr)
-        pathlib.Path(f"{world.lab.folder}.lock").unlink(missing_ok=True)
-    return 0 if facts and facts["ok"] else 1
+    world = World()
+    happened = demonstrate(world, wish)
+    pathlib.Path(f"{world.lab.folder}.lock").unlink(missing_ok=True)
+    return 0 if happened else 1
 
 
 sys.exit(main())

@@ -1,5 +1,6 @@
 """How the demonstration speaks: lines with the time since it began, waits with a bound, numbers in words."""
 
+import os
 import sys
 import time
 
@@ -8,7 +9,27 @@ class Failed(Exception):
     """The story cannot go on; the text says what did not happen."""
 
 
+class Unheard(Exception):
+    """Nobody is there any more to tell the story to."""
+
+
+def put(text, stream=None, end="\n"):
+    """Prints at once; False if nobody reads it, and then all that follows goes nowhere, without a fault."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, end=end, flush=True)
+    except OSError:
+        # What is still in the stream's buffer must go somewhere when the process ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        return False
+    return True
+
+
 class Teller:
+    """Tells on standard output; Unheard, once, when that is gone."""
+
     def __init__(self):
         self.begin = time.monotonic()
         self.line_open = False
@@ -20,31 +41,36 @@ class Teller:
         seconds = int(self.elapsed())
         return f"[{seconds // 60}:{seconds % 60:02d}]"
 
+    @staticmethod
+    def _put(text, end="\n"):
+        if not put(text, end=end):
+            raise Unheard
+
     def chapter(self, text):
         self._close()
-        print(f"\n{self._stamp()} {text}\n{'-' * (len(text) + 7)}", flush=True)
+        self._put(f"\n{self._stamp()} {text}\n{'-' * (len(text) + 7)}")
 
     def say(self, text):
         self._close()
-        print(f"{self._stamp()} {text}", flush=True)
+        self._put(f"{self._stamp()} {text}")
 
     def list(self, lines):
         self._close()
         for line in lines:
-            print(f"         {line}", flush=True)
+            self._put(f"         {line}")
 
     def bar(self, text, share):
         """A line that is written again and again on a terminal; in a file its end only."""
         if not sys.stdout.isatty():
             return
         filled = int(max(0.0, min(1.0, share)) * 30)
-        print(f"\r{self._stamp()} [{'#' * filled}{'.' * (30 - filled)}] {text}\033[K", end="", flush=True)
+        self._put(f"\r{self._stamp()} [{'#' * filled}{'.' * (30 - filled)}] {text}\033[K", end="")
         self.line_open = True
 
     def _close(self):
         if self.line_open:
-            print(flush=True)
-        self.line_open = False
+            self.line_open = False
+            self._put("")
 
 
 def wait_for(condition, seconds, what, every=0.2):

@@ -1,0 +1,142 @@
+"""How the demonstration begins and ends, and what it takes for a forecast; with a world that is made up."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from tree import ROOT, text
+
+DEMOLIB = ROOT / "packaging/demolib"
+
+# The real main.py over a world without hosts; its story says "begun", and then waits, talks or ends.
+STAND_IN = f"""\
+import contextlib, runpy, signal, sys, types
+sys.dont_write_bytecode = True
+sys.path.insert(0, {str(DEMOLIB)!r})
+import world
+import story
+folder, does = sys.argv[1], sys.argv[2]
+sys.argv[1:] = sys.argv[3:]
+
+class World:
+    lab = types.SimpleNamespace(folder=folder, locked=lambda: contextlib.nullcontext())
+    def forward(self):
+        return {{}}
+    def down(self):
+        if does == "twice":
+            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGINT)
+        with open(folder + ".taken", "a", encoding="utf-8") as file:
+            file.write("down\\n")
+        return []
+
+class Story:
+    def __init__(self, world, teller):
+        self.facts, self.teller = {{}}, teller
+    def tell(self):
+        self.teller.say("begun")
+        while does in ("waits", "twice"):
+            signal.pause()
+        while does == "talks":
+            self.teller.say("more")
+
+world.World, story.Story, story.faults = World, Story, lambda facts: []
+world.machine.faults = list
+runpy.run_path({str(DEMOLIB / "main.py")!r})
+"""
+
+
+class Demo:
+    """One demonstration in `folder`, on a terminal of its own or with its output in a pipe."""
+
+    def __init__(self, folder, does, *words, terminal=False):
+        self.folder = folder
+        self.far, near = pty.openpty() if terminal else os.pipe()
+        command = [sys.executable, "-c", STAND_IN, str(folder), does, *words]
+        self.process = subprocess.Popen(command, stdin=near if terminal else subprocess.DEVNULL, stdout=near,
+                                        stderr=near, start_new_session=True, preexec_fn=self._own if terminal else None)
+        os.close(near)
+        self.said = ""
+
+    @staticmethod
+    def _own():
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def read_until(self, words):
+        while words not in self.said:
+            assert select.select([self.far], [], [], 30)[0], self.said
+            try:
+                part = os.read(self.far, 4096)
+            except OSError:
+                part = b""
+            assert part, f"it ended: {self.said}"
+            self.said += part.decode()
+
+    def hang_up(self):
+        os.close(self.far)
+        self.far = None
+
+    def end(self):
+        """Its exit code; all that it said is in `said`."""
+        if self.far is not None:
+            with contextlib.suppress(AssertionError):
+                self.read_until("\0")
+            self.hang_up()
+        return self.process.wait(30)
+
+    def taken(self):
+        """How often the world was taken away to the end."""
+        file = self.folder.with_name(self.folder.name + ".taken")
+        return len(text(file).splitlines()) if file.exists() else 0
+
+
+@pytest.fixture
+def begin(tmp_path):
+    started = []
+
+    def start(does, *words, **options):
+        demo = Demo(tmp_path / "lab", does, *words, **options)
+        started.append(demo)
+        return demo
+
+    yield start
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.process.kill()
+            demo.process.wait()
+
+
+@pytest.mark.parametrize("does, words", [("waits", "begun"), ("ends", "stays up"), ("talks", "more")])
+def test_all_is_taken_away_when_the_terminal_goes(begin, does, words):
+    demo = begin(does, terminal=True)
+    demo.read_until(words)
+    demo.hang_up()
+    assert demo.end() == (0 if does == "ends" else 1)
+    assert demo.taken() == 1
+
+
+@pytest.mark.parametrize("does, words", [("talks", "more"), ("ends", "VIRTSEER_LAB")])
+def test_all_is_taken_away_when_nobody_reads_any_more(begin, does, words):
+    demo = begin(does)
+    demo.read_until(words)
+    demo.hang_up()
+    demo.end()
+    assert demo.taken() == 1
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_second_signal_does_not_end_it_before_all_is_taken_away(begin, sign):
+    demo = begin("twice")
+    demo.read_until("begun")
+    demo.process.send_signal(sign)
+    assert demo.end() == 1
+    assert demo.taken() == 1 and "Traceback" not in demo.said
