@@ -2,7 +2,9 @@
 
 import argparse
 import contextlib
+import fcntl
 import json
+import os
 import pathlib
 import select
 import signal
@@ -17,11 +19,43 @@ from story import Story, busy, faults
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Occupied(Exception):
+    """Something else is at work in the lab's folder; the text says what to do."""
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="demo")
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--json", type=pathlib.Path)
     return parser.parse_args()
+
+
+def _lock(file, otherwise):
+    """The open file, locked, with this process's number in it."""
+    while True:
+        lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(lock, 20).decode(errors="replace").strip()
+            os.close(lock)
+            raise Occupied(otherwise.format(pid=owner or "?")) from None
+        # Whoever had it may have removed it between the two.
+        if os.path.exists(file) and os.path.samestat(os.fstat(lock), os.stat(file)):
+            os.truncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+            return lock
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def claimed(file, otherwise):
+    """The file is locked within the block; Occupied(otherwise) at once if it is locked already."""
+    lock = _lock(file, otherwise)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def perform(world, teller):
@@ -88,17 +122,17 @@ def take_away(world, teller):
         put(f"left behind: {line}", sys.stderr)
 
 
-def demonstrate(world, wish):
-    """Whether it happened."""
+def demonstrate(world, wish, working):
+    """Whether it happened. `working` is closed once the lab's own commands may change things."""
     teller, facts = Teller(), None
     try:
         # When a terminal goes, signals come in pairs: the second one may come at any line here.
         try:
             heed_signals()
-            with world.lab.locked():
-                facts = perform(world, teller)
-                if wish.json:
-                    wish.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            facts = perform(world, teller)
+            if wish.json:
+                wish.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+            working.close()
             for line in facts["failures"]:
                 teller.say(f"NOT AS PROMISED: {line}")
             if facts["ok"]:
@@ -122,8 +156,19 @@ def main():
         put("demo: it cannot run here:\n  " + "\n  ".join(lacking), sys.stderr)
         return 1
     world = World()
-    happened = demonstrate(world, wish)
-    pathlib.Path(f"{world.lab.folder}.lock").unlink(missing_ok=True)
+    demo, lab = pathlib.Path(f"{world.lab.folder}.demo"), pathlib.Path(f"{world.lab.folder}.lock")
+    another = "name another folder in VIRTSEER_LAB"
+    try:
+        with claimed(demo, f"another demonstration (process {{pid}}) is at work in {world.lab.folder}: end it with "
+                     f"Ctrl-C there, or {another}"), contextlib.ExitStack() as working:
+            working.enter_context(claimed(lab, f"a lab command is at work in {world.lab.folder}: wait for its end, or "
+                                          f"{another}"))
+            happened = demonstrate(world, wish, working)
+            for file in (demo, lab):
+                file.unlink(missing_ok=True)
+    except Occupied as error:
+        put(f"demo: {error}", sys.stderr)
+        return 1
     return 0 if happened else 1
 
 

@@ -18,7 +18,7 @@ DEMOLIB = ROOT / "packaging/demolib"
 
 # The real main.py over a world without hosts; its story says "begun", and then waits, talks or ends.
 STAND_IN = f"""\
-import contextlib, runpy, signal, sys, types
+import runpy, signal, sys, types
 sys.dont_write_bytecode = True
 sys.path.insert(0, {str(DEMOLIB)!r})
 import world
@@ -27,7 +27,7 @@ folder, does = sys.argv[1], sys.argv[2]
 sys.argv[1:] = sys.argv[3:]
 
 class World:
-    lab = types.SimpleNamespace(folder=folder, locked=lambda: contextlib.nullcontext())
+    lab = types.SimpleNamespace(folder=folder)
     def forward(self):
         return {{}}
     def down(self):
@@ -140,3 +140,40 @@ def test_a_second_signal_does_not_end_it_before_all_is_taken_away(begin, sign):
     demo.process.send_signal(sign)
     assert demo.end() == 1
     assert demo.taken() == 1 and "Traceback" not in demo.said
+
+
+def test_a_second_demonstration_is_refused_and_takes_nothing_away(begin):
+    first = begin("waits")
+    first.read_until("begun")
+    second = begin("ends")
+    assert second.end() == 1
+    assert f"process {first.process.pid}" in second.said and "VIRTSEER_LAB" in second.said
+    assert first.taken() == 0
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == 1 and first.taken() == 1
+
+
+def test_it_is_refused_too_while_the_first_one_only_stays_up(begin):
+    first = begin("ends")
+    first.read_until("VIRTSEER_LAB")
+    second = begin("ends", "--once")
+    assert second.end() == 1 and "another demonstration" in second.said
+    assert first.taken() == 0
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == 0 and first.taken() == 1
+    third = begin("ends", "--once")
+    assert third.end() == 0, third.said
+
+
+def test_a_lab_command_at_work_there_is_not_disturbed(begin, tmp_path):
+    with open(tmp_path / "lab.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        demo = begin("ends", "--once")
+        assert demo.end() == 1 and "a lab command is at work" in demo.said
+        assert demo.taken() == 0
+
+
+def test_nothing_of_its_locks_is_left(begin, tmp_path):
+    demo = begin("ends", "--once")
+    assert demo.end() == 0, demo.said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lab.taken"]
