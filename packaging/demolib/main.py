@@ -74,6 +74,15 @@ def perform(world, teller):
             **facts, "story_seconds": round(teller.elapsed(), 1)}
 
 
+def keep(facts, file):
+    """Writes what was measured; a file that cannot be written is one more failure."""
+    try:
+        file.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        facts["ok"] = False
+        facts["failures"].append(f"what was measured is not kept: {error}")
+
+
 def leave_running(world, teller):
     """Until a signal, or until nobody is there any more to give one."""
     teller.chapter("All of it stays up until Ctrl-C")
@@ -131,7 +140,7 @@ def demonstrate(world, wish, working):
             heed_signals()
             facts = perform(world, teller)
             if wish.json:
-                wish.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+                keep(facts, wish.json)
             working.close()
             for line in facts["failures"]:
                 teller.say(f"NOT AS PROMISED: {line}")

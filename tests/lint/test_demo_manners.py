@@ -177,3 +177,19 @@ def test_nothing_of_its_locks_is_left(begin, tmp_path):
     demo = begin("ends", "--once")
     assert demo.end() == 0, demo.said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lab.taken"]
+
+
+def test_a_file_that_cannot_be_written_in_the_end_is_told_and_all_is_taken_away(begin):
+    demo = begin("ends", "--once", "--json", "/dev/full")
+    assert demo.end() == 1
+    assert "NOT AS PROMISED: what was measured is not kept" in demo.said and "Traceback" not in demo.said
+    assert demo.taken() == 1
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_built(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("the demonstration needs root")
+    done = subprocess.run([ROOT / "packaging/demo", "--json", tmp_path / "no/such/file.json"], stdout=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stdout == f"demo: --json: {tmp_path}/no/such/file.json: No such file or directory\n"
