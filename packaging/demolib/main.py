@@ -91,8 +91,9 @@ def leave_running(world, teller):
     lab = f"sudo VIRTSEER_LAB={world.lab.folder} {ROOT}/tests/lab/lab"
     teller.list([f"{lab} virtseer {words}" for words in
                  ("A hosts", "A plan", f"B vm {WEB}", f"B forecast {WEB}", f"B rank {WEB}", "A operations",
-                  f"B migrate {WEB} host-A --dry-run", f"B migrate {WEB} host-A --wait",
-                  f"B load {WEB} --cpu 0.2 --for 10m")])
+                  f"B load {WEB} --cpu 0.2 --for 10m", f"B migrate {WEB} host-A --dry-run",
+                  f"B migrate {WEB} host-A --wait")])
+    teller.list([f"After the last one {WEB} is on host-A: ask A for it then, B has it no more."])
     gone = select.poll()
     gone.register(sys.stdout, 0)
     gone.poll()
