@@ -5,7 +5,7 @@ import time
 from http.client import HTTPException
 
 from labkit import moment, seconds
-from telling import Failed, cores, percent, span, wait_for
+from telling import Failed, cores, percent, shortly, span, wait_for
 from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 
 CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
@@ -22,6 +22,7 @@ class Story:
     def __init__(self, world, teller):
         self.world, self.teller = world, teller
         self.facts = {}
+        self.verdict, self.told = None, 0
 
     def tell(self):
         """All of it; what was measured is in `facts` as far as it came."""
@@ -75,26 +76,31 @@ class Story:
         self.world.order(self.world.source, WEB, FULL_CORES, ramp=RAMP)
         begin = time.time()
         self.teller.say(f"the load of {WEB} begins to rise: to {FULL_CORES} cores within {RAMP} s")
+        self.verdict, self.told = None, time.monotonic()
         return begin
 
     def _foresee(self, begin, until):
         """Waits for the first plan that would move the guest now; tells how things stand meanwhile."""
-        world, teller = self.world, self.teller
-        told, verdict = time.monotonic(), None
+        world = self.world
         while time.time() - begin < RAMP:
             plan = world.plan(world.source)
-            if plan and plan["verdict"].split(":")[0] != verdict:
-                verdict = plan["verdict"].split(":")[0]
-                teller.say(f"the plan of host-A: {plan['verdict']}")
+            self._tell_along(plan)
             if (step := world.step(plan, WEB)) and seconds(plan["made"]) > begin:
                 return plan, step
             if until():
                 raise Failed("the host ran short before that was foreseen")
-            if time.monotonic() - told > 6:
-                told = time.monotonic()
-                self._tell_standing(plan)
             time.sleep(0.3)
         raise Failed(f"no plan moves {WEB}, though the host runs short")
+
+    def _tell_along(self, plan):
+        """The verdict whenever it is another one, and how things stand every few seconds."""
+        verdict = plan["verdict"].split(":")[0] if plan else self.verdict
+        if verdict != self.verdict:
+            self.verdict = verdict
+            self.teller.say(f"the plan of host-A: {plan['verdict']}")
+        if time.monotonic() - self.told > 6:
+            self.told = time.monotonic()
+            self._tell_standing(plan)
 
     def _tell_standing(self, plan):
         world = self.world
@@ -108,7 +114,7 @@ class Story:
     def _tell_plan(self, plan, step):
         world, teller = self.world, self.teller
         foreseen = step["from_before"]
-        teller.say(f"FORESEEN: host-A runs short in {span(foreseen['until_ms'])} "
+        teller.say(f"FORESEEN: host-A {shortly(foreseen['until_ms'])} "
                    f"(probability {percent(foreseen['probability_then'])} then)")
         teller.list([f"{WEB}, CPU within {horizon} s: {band(item)}"
                      for horizon, item in sorted(world.bands(world.source, WEB).items())])
@@ -117,7 +123,8 @@ class Story:
             parts = ", ".join(f"{part['name']} {part['value']:.2f} x {part['weight']:g}" for part in host["parts"])
             reasons = "; ".join(one["words"] for one in host["excluded"])
             where = " (it is there now)" if host["current"] else ""
-            teller.list([f"{host['name']}{where}: score {host['score']:.2f} = {parts}"])
+            score = f"score {host['score']:.2f} = {parts}" if parts else "no score"
+            teller.list([f"{host['name']}{where}: {score}"])
             teller.list([f"  not: {reasons}"] if reasons else [])
         teller.say(f"the plan: {plan['verdict']}")
         teller.list(step["reasons"] + [f"it would be otherwise: {words}" for words in step["counterfactuals"]])
@@ -153,7 +160,8 @@ class Story:
         teller.say(f"MEASURED: host-A runs short {at - begin:.0f} s after the load began to rise, {at - made:.0f} s "
                    f"after that was foreseen; foreseen were {facts['predicted_lead_s']:.0f} s")
         world.order(world.source, WEB, FULL_CORES)
-        teller.say(f"{WEB} now has its full load, {FULL_CORES} cores, beside its neighbour on one core")
+        teller.say(f"{WEB} now has its full load, {FULL_CORES} cores; {STEADY} wants {STEADY_CORES}, and host-A has "
+                   f"{cores(self.facts['conditions']['host_cpus'])}")
         time.sleep(3)
         self._measure(facts, {WEB: world.source, STEADY: world.source})
         facts["moved"] = bool(world.moves(world.source)) or not world.speaks(world.source, WEB)
@@ -205,23 +213,9 @@ class Story:
         facts = self.facts["auto"]
         facts["ramp_started"] = moment(begin)
 
-        def begun():
-            return [one for one in world.moves(world.source) if one["origin"] == "plan"]
-
-        while not (operations := begun()):
-            plan = world.plan(world.source)
-            step = world.step(plan, WEB)
-            if step and "forecast_at_s" not in facts:
-                facts["forecast_at_s"] = seconds(plan["made"]) - begin
-                teller.say(f"FORESEEN: host-A runs short in {span(step['from_before']['until_ms'])}; the plan: "
-                           f"{plan['verdict']}")
-            if time.time() - begin > RAMP + 30:
-                raise Failed("nothing was moved")
-            usage = world.source.vm(WEB)["usage"]
-            teller.bar(f"{WEB} uses {cores(usage['cpu_cores'])} cores", (time.time() - begin) / RAMP)
-            time.sleep(0.2)
-        facts.setdefault("forecast_at_s", seconds(operations[-1]["created"]) - begin)
-        seen = self._follow(operations[-1])
+        operation, named = self._await_move(begin)
+        self._note_forecast(operation, named, begin)
+        seen = self._follow(operation)
         facts.update({
             "move_started_at_s": seconds(seen["created"]) - begin, "move_done_at_s": seconds(seen["ended_at"]) - begin,
             "downtime_ms": seen["downtime_ms"], "duration_ms": seen["duration_ms"], "operation": seen["id"],
@@ -234,6 +228,38 @@ class Story:
                    f"would have run short after {self.facts['observe']['contended_at_s']:.0f} s")
         teller.list([f"libvirt moved it in {span(seen['duration_ms'])}, its guest stood still for "
                      f"{span(seen['downtime_ms'])}"])
+
+    def _await_move(self, begin):
+        """(the operation that a plan began, [(plan, step)] as they were seen to name the move meanwhile)."""
+        world, named = self.world, []
+        while True:
+            plan = world.plan(world.source)
+            self._tell_along(plan)
+            if (step := world.step(plan, WEB, ("due", "holding", "waiting"))) and seconds(plan["made"]) > begin:
+                named.append((plan, step))
+            moves = [one for one in world.moves(world.source) if one["origin"] == "plan"]
+            if moves:
+                return moves[-1], named
+            if time.time() - begin > RAMP + 30:
+                raise Failed("nothing was moved")
+            usage = world.source.vm(WEB)["usage"]
+            self.teller.bar(f"{WEB} uses {cores(usage['cpu_cores'])} cores", (time.time() - begin) / RAMP)
+            time.sleep(0.2)
+
+    def _note_forecast(self, operation, named, begin):
+        """When the move was foreseen: by the plan it came from, else by the first that was seen to name it. The
+        operation itself is no witness of that: where no plan tells it, it is not known."""
+        facts, world = self.facts["auto"], self.world
+        origin = world.origin(world.source, operation)
+        found = first_before(operation, ([origin] if origin else []) + named, begin)
+        facts["forecast_at_s"], facts["forecast_plan"] = None, None
+        if not found:
+            self.teller.say("no plan is known that named the move before it began")
+            return
+        plan, step = found
+        facts["forecast_at_s"], facts["forecast_plan"] = seconds(plan["made"]) - begin, plan["id"]
+        self.teller.say(f"FORESEEN {facts['forecast_at_s']:.1f} s after the load began to rise: host-A "
+                        f"{shortly(step['from_before']['until_ms'])}; the plan: {plan['verdict']}")
 
     def _follow(self, operation):
         """The operation at its end; tells each step and libvirt's progress."""
@@ -279,6 +305,21 @@ class Story:
                      f"{'yes' if facts['ticks_strictly_increasing'] else 'NO'}"])
 
 
+def first_before(operation, plans, begin):
+    """The first (plan, step) that names this operation's move and was made after `begin` (seconds, wall clock) and
+    before the operation was; None if there is none."""
+    for plan, step in plans:
+        same = (step["vm_name"], step["to_name"]) == (operation["vm_name"], operation["to_name"])
+        if same and begin < seconds(plan["made"]) <= seconds(operation["created"]):
+            return plan, step
+    return None
+
+
+def in_order(moment_s, other_s):
+    """Whether both are known, and in this order."""
+    return None not in (moment_s, other_s) and moment_s < other_s
+
+
 def band(item):
     """The level that a forecast promises, in words."""
     if not item:
@@ -301,14 +342,15 @@ def faults(facts):
             found.append(text)
 
     contended = observe.get("contended_at_s")
-    claim(contended is not None and observe.get("forecast_at_s", contended) < contended,
+    claim(in_order(observe.get("forecast_at_s"), contended),
           "in observe it was not foreseen before the host ran short")
     claim(observe.get("moved") is False, "in observe something was moved")
     ratio = observe.get("lead_ratio")
     claim(ratio is not None and 0.5 <= ratio <= 2, f"predicted and measured lead differ by more than twice: {ratio}")
-    claim(contended is not None and auto.get("forecast_at_s", contended) < contended,
+    claim(auto.get("forecast_at_s") is not None, "in auto no plan is known that named the move before it began")
+    claim(auto.get("forecast_at_s") is None or in_order(auto["forecast_at_s"], contended),
           "in auto it was not foreseen before the host had run short in observe")
-    claim(contended is not None and auto.get("move_done_at_s", contended) < contended,
+    claim(in_order(auto.get("move_done_at_s"), contended),
           "in auto the move was not over before the host had run short in observe")
     claim(auto.get("contended_before") is False, "in auto the host ran short before the move was over")
     claim(auto.get("state") == "done", f"the move is not done: {auto.get('state')}")

@@ -97,3 +97,10 @@ def span(milliseconds):
     if milliseconds is None:
         return "not foreseen"
     return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def shortly(milliseconds):
+    """When a host is foreseen to run short."""
+    if milliseconds is None:
+        return "runs short, nobody can say when"
+    return f"runs short in {span(milliseconds)}" if milliseconds else "is short already"

@@ -154,12 +154,18 @@ class World:
         return next((host for host in plan["hosts"] if host["name"] == name), None) if plan else None
 
     @staticmethod
-    def step(plan, name):
-        """The plan's move of this guest, once it would be taken now."""
+    def step(plan, name, states=("due",)):
+        """The plan's move of this guest, by default only once it would be taken now."""
         for step in plan["steps"] if plan else []:
-            if step["vm_name"] == name and step["state"] == "due" and step["cause"] == "contention":
+            if step["vm_name"] == name and step["state"] in states and step["cause"] == "contention":
                 return step
         return None
+
+    @staticmethod
+    def origin(daemon, operation):
+        """(plan, step) that the operation came from, by the step's id; None if the daemon has it no more."""
+        told = daemon.get(f"explanations/{operation['id']}")
+        return (told["plan"], told["step"]) if told["plan"] and told["step"] else None
 
     @staticmethod
     def bands(daemon, name):

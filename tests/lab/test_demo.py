@@ -45,6 +45,7 @@ def test_the_demonstration_says_that_it_happened(demo):
         assert facts["conditions"][key] is not None
     for words in ("FORESEEN", "MEASURED", "MOVED", "score", "plan", "verifying"):
         assert words in said, words
+    assert said.count("FORESEEN") == 2
     assert "left behind" not in said and "host-C" not in said
 
 
@@ -59,6 +60,7 @@ def test_it_was_foreseen_and_measured_without_moving_anything(facts):
 
 def test_it_was_foreseen_and_moved_before_the_same_load_had_hurt(facts):
     observe, auto = facts["observe"], facts["auto"]
+    assert auto["forecast_plan"]
     assert 0 < auto["forecast_at_s"] <= auto["move_started_at_s"] < auto["move_done_at_s"] < observe["contended_at_s"]
     assert (auto["vm"], auto["to"]) == (observe["plan"]["vm"], observe["plan"]["to"])
     assert auto["state"] == "done" and auto["verified"] and not auto["contended_before"]

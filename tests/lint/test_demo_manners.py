@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import select
@@ -193,3 +194,70 @@ def test_a_file_that_cannot_be_written_is_told_before_anything_is_built(tmp_path
                           stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert done.stdout == f"demo: --json: {tmp_path}/no/such/file.json: No such file or directory\n"
+
+
+# --- what counts as foreseen ---
+
+JUDGE = f"""\
+import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {str(DEMOLIB)!r})
+import world
+from story import Story, faults
+from telling import Teller, shortly
+"""
+
+
+def judge(program):
+    """What a program says that sees the story's own functions."""
+    done = subprocess.run([sys.executable, "-c", JUDGE + program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+ACT = """
+def plan(name, made, to="host-B"):
+    return ({"id": name, "made": f"2026-01-01T00:00:{made:06.3f}Z", "verdict": "web-1 moves"},
+            {"vm_name": "web-1", "to_name": to, "from_before": {"until_ms": 20000}})
+
+class World:
+    source = None
+    def origin(self, daemon, operation):
+        return origin
+
+from labkit import seconds
+begin = seconds("2026-01-01T00:00:10.000Z")
+story = Story(World(), Teller())
+story.facts["auto"] = {}
+operation = {"vm_name": "web-1", "to_name": "host-B", "created": "2026-01-01T00:00:40.000Z"}
+story._note_forecast(operation, named, begin)
+print(json.dumps(story.facts["auto"]))
+"""
+
+
+@pytest.mark.parametrize("origin, named, forecast", [
+    ("plan('origin', 39)", "[plan('seen', 30)]", (29, "origin")),
+    ("None", "[plan('seen', 30), plan('later', 35)]", (20, "seen")),
+    ("plan('refreshed', 41)", "[plan('other', 25, 'host-C'), plan('seen', 30)]", (20, "seen")),
+    ("plan('old', 5)", "[]", (None, None)),
+    ("None", "[]", (None, None)),
+])
+def test_a_move_was_foreseen_by_a_plan_or_that_is_not_known(origin, named, forecast):
+    program = ACT.replace("from labkit", f"origin, named = {origin}, {named}\nfrom labkit")
+    said = judge(program)
+    facts = json.loads(said.splitlines()[-1])
+    assert (facts["forecast_at_s"], facts["forecast_plan"]) == forecast
+    assert ("FORESEEN" in said) == (forecast[1] is not None)
+
+
+def test_a_move_that_no_plan_had_named_is_not_as_promised():
+    facts = {"observe": {"contended_at_s": 100, "forecast_at_s": 70},
+             "auto": {"forecast_at_s": None, "move_started_at_s": 80, "move_done_at_s": 85}}
+    told = judge(f"print('\\n'.join(faults(json.loads({json.dumps(facts)!r}))))")
+    assert "in auto no plan is known that named the move before it began" in told
+
+
+def test_a_host_that_is_short_already_is_not_told_to_run_short_in_no_time():
+    assert judge("print(shortly(0), shortly(5100), shortly(None), sep='\\n')").splitlines() == [
+        "is short already", "runs short in 5.1 s", "runs short, nobody can say when"]
