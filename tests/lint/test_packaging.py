@@ -87,6 +87,17 @@ def test_an_installation_is_complete_and_keeps_an_edited_configuration(tmp_path)
     assert configuration.read_text(encoding="utf-8") == "# edited\n"
 
 
+def test_the_readme_installs_before_it_starts_the_daemon():
+    readme = text(ROOT / "README.md")
+    steps = ["cmake --install build/release --prefix /usr", "systemd-sysusers virtseer.conf", "systemctl daemon-reload",
+             "virtseer config check /etc/virtseer/virtseer.toml", "systemctl enable --now virtseer", "virtseer status"]
+    places = [readme.find(f" {step}") for step in steps]
+    assert -1 not in places and places == sorted(places)
+    assert (ROOT / "packaging/sysusers.d/virtseer.conf").exists()
+    assert re.search(r"^ExecStart=/usr/bin/virtseer ", text(UNIT), re.MULTILINE)
+    assert "WantedBy=" in text(UNIT)
+
+
 def test_the_polkit_rules_name_the_user_and_the_right():
     rule = text(ROOT / "packaging/polkit/60-virtseer.rules")
     fine = text(ROOT / "packaging/polkit/60-virtseer-fine.rules.example")
