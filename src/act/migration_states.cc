@@ -190,6 +190,8 @@ asio::awaitable<void> Migration::finish(OperationState state, std::string messag
   if (planned && (state == OperationState::refused ||
                   (state == OperationState::failed && !op_.record.asked_to_move)))
     shared_.context.moved(op_.vm, pastMove(MoveOutcome::refused));
+  if (planned && state == OperationState::aborted)
+    shared_.context.moved(op_.vm, pastMove(MoveOutcome::aborted));
   if (state == OperationState::returned)
     shared_.context.moved(op_.vm, pastMove(MoveOutcome::returned));
   co_await keep();

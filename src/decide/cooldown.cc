@@ -25,12 +25,29 @@ Millis doubled(Millis base, std::uint32_t times, Millis longest) {
 
 }  // namespace
 
+std::optional<Exclusion> aborted(const PlacedVm& vm, const PlannerRules& rules, Timestamp now) {
+  std::uint32_t aborts = 0;
+  Timestamp last{};
+  for (const auto& move : vm.moves) {
+    if (!counts(move, rules, now) || move.outcome != MoveOutcome::aborted) continue;
+    ++aborts;
+    last = std::max(last, move.ended);
+  }
+  if (aborts == 0) return std::nullopt;
+  const auto left = last + doubled(rules.cooldown, aborts, rules.cooldown_longest) - now;
+  if (left <= Millis(0)) return std::nullopt;
+  return Exclusion{Refusal::cooldown,
+                   fmt::format("a person aborted its move {} ago, it rests for {} more",
+                               span(now - last), span(left)),
+                   fmt::format("its cool-down were over (in {})", span(left)), true};
+}
+
 std::optional<Exclusion> cooling(const PlacedVm& vm, const PlannerRules& rules, Timestamp now) {
   std::uint32_t moves = 0;
   Timestamp last{};
   Timestamp last_attempt{};
   for (const auto& move : vm.moves) {
-    if (!counts(move, rules, now)) continue;
+    if (!counts(move, rules, now) || move.outcome == MoveOutcome::aborted) continue;
     last_attempt = std::max(last_attempt, move.ended);
     if (!arrived(move)) continue;
     ++moves;
@@ -61,6 +78,8 @@ std::optional<Exclusion> leftRecently(const PlacedVm& vm, const HostState& to,
                                    span(now - move.ended)),
                        "", true};
     if (move.to != to.uuid || move.outcome == MoveOutcome::done) continue;
+    // That host is not at fault.
+    if (move.outcome == MoveOutcome::aborted) continue;
     // A refusal is cured by what caused it, often within minutes, and costs the VM nothing.
     if (move.outcome == MoveOutcome::refused && now - move.ended >= rules.settle) continue;
     ++failures;

@@ -8,6 +8,10 @@
 
 namespace virtseer::decide {
 
+/// Why a VM stays where it is, whatever the cause to move it: a person aborted a move of it. After
+/// the n-th abort in the cycle window it stays for cooldown * 2^(n-1).
+std::optional<Exclusion> aborted(const PlacedVm& vm, const PlannerRules& rules, Timestamp now);
+
 /// Why a VM has to rest, if it has. A VM that was moved n times in the cycle window rests for
 /// cooldown * 2^(n-1) after the last of them, whoever moved it; after a failed attempt for as long
 /// as a move settles, so that another host can be tried soon.

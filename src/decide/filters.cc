@@ -166,6 +166,7 @@ std::vector<Exclusion> checkVm(const PlacedVm& vm, const Policy& policy, StepCau
   else if (!policy.migrate)
     out.push_back({Refusal::policy, "its policy does not allow migration",
                    "its policy allowed migration", true});
+  if (auto stays = aborted(vm, rules, now)) out.push_back(std::move(*stays));
   if (cause == StepCause::contention)
     if (auto rest = cooling(vm, rules, now)) out.push_back(std::move(*rest));
   return out;

@@ -30,13 +30,15 @@ std::string_view name(MoveOutcome outcome) {
       return "failed";
     case MoveOutcome::refused:
       return "refused";
+    case MoveOutcome::aborted:
+      return "aborted";
   }
   return "failed";
 }
 
 std::optional<MoveOutcome> parseMoveOutcome(std::string_view text) {
-  for (const auto outcome :
-       {MoveOutcome::done, MoveOutcome::returned, MoveOutcome::failed, MoveOutcome::refused})
+  for (const auto outcome : {MoveOutcome::done, MoveOutcome::returned, MoveOutcome::failed,
+                             MoveOutcome::refused, MoveOutcome::aborted})
     if (name(outcome) == text) return outcome;
   return std::nullopt;
 }

@@ -59,8 +59,8 @@ struct StorageReach {
   bool operator==(const StorageReach&) const = default;
 };
 
-/// How a move ended.
-enum class MoveOutcome : std::uint8_t { done, returned, failed, refused };
+/// How a move ended. Aborted: by a person, and the VM stayed.
+enum class MoveOutcome : std::uint8_t { done, returned, failed, refused, aborted };
 std::string_view name(MoveOutcome outcome);
 std::optional<MoveOutcome> parseMoveOutcome(std::string_view text);
 

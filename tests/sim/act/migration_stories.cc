@@ -69,6 +69,21 @@ TEST_CASE("an abort during the move leaves the VM as it was") {
   CHECK(world.a.moves.empty());
 }
 
+TEST_CASE("that a person aborted virtseer's own move is kept with the VM, at whatever step") {
+  World world;
+  const bool moving = GENERATE(false, true);
+  if (!moving) world.a.libvirt.hold(FakeActions::Call::set_autostart);
+  const auto id = world.begin(order(kVm, "b", OperationOrigin::plan)).id;
+  REQUIRE(world.reaches(moving ? State::migrating : State::preparing));
+  REQUIRE(world.a.abort(id));
+  world.a.libvirt.release(FakeActions::Call::set_autostart);
+  REQUIRE(world.ends());
+  REQUIRE(world.operation().state == State::aborted);
+  REQUIRE(world.a.moves.size() == 1);
+  CHECK(world.a.moves.front().outcome == MoveOutcome::aborted);
+  CHECK(world.a.moves.front().automatic);
+}
+
 TEST_CASE("an abort before anything moved asks libvirt for nothing") {
   World world;
   world.a.libvirt.hold(FakeActions::Call::set_autostart);

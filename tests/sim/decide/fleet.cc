@@ -193,6 +193,17 @@ void Fleet::advance(Millis time) {
   land();
 }
 
+void Fleet::abort(const std::string& name) {
+  auto& moved = vm(name);
+  const auto move = std::ranges::find_if(
+      moves_, [&](const Move& candidate) { return candidate.flight.vm == moved.uuid; });
+  if (move == moves_.end()) throw std::out_of_range("no move of " + name);
+  moved.moves.push_back({move->flight.from, move->flight.to, move->started, now_,
+                         MoveOutcome::aborted, move->automatic});
+  for (auto& [host, ledger] : ledgers) ledger.release(move->flight.operation);
+  moves_.erase(move);
+}
+
 void Fleet::land() {
   for (auto move = moves_.begin(); move != moves_.end();) {
     if (move->ends > now_) {

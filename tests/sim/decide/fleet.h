@@ -58,6 +58,8 @@ class Fleet {
   Plan think();
 
   void advance(Millis time);
+  /// A person ends the move of a VM that is under way.
+  void abort(const std::string& vm);
   /// The daemon's memory is gone; what is written down with the VMs stays.
   void restartDaemon() { states_.clear(); }
   /// True if the VMs of a host want more than it has, now.

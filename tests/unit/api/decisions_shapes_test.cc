@@ -82,7 +82,7 @@ TEST_CASE("the names of every enumeration are those of the file") {
   same("OperationOrigin", OperationOrigin{}, 3);
   same("PresenceState", Presence::State{}, 5);
   same("PresenceJob", Presence::Job{}, 4);
-  same("MoveOutcome", MoveOutcome{}, 4);
+  same("MoveOutcome", MoveOutcome{}, 5);
   same("CpuMode", CpuMode{}, 3);
 }
 

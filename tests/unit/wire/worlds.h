@@ -113,7 +113,7 @@ class Worlds {
 
   Reservation reservation() { return {text(), text(), uuid(), text(), number(), count(), time()}; }
   PastMove pastMove() {
-    return {uuid(), uuid(), time(), time(), static_cast<MoveOutcome>(below(4)), flip()};
+    return {uuid(), uuid(), time(), time(), static_cast<MoveOutcome>(below(5)), flip()};
   }
   ReserveOrder reserveOrder() {
     return {text(),
