@@ -88,9 +88,8 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
   // Suspending it may still take effect; the watch stays until then.
   next.suspended = arrival->grip == Grip::suspending;
   next.advice.clear();
-  next =
-      stepped(std::move(next), OperationState::committing,
-              fmt::format("the daemon of {} has handed it over", fromOf(next)), desk->clock.wall());
+  auto words = fmt::format("the daemon of {} has handed it over", fromOf(next));
+  next = stepped(std::move(next), OperationState::committing, std::move(words), desk->clock.wall());
   if (const auto kept = co_await desk->keep(arrival, std::move(next)); !kept) co_return kept;
   ++arrival->acts;
   if (arrival->grip != Grip::suspending) arrival->grip = Grip::none;

@@ -43,6 +43,10 @@ TEST_CASE("a VM comes, its source is off, it is confirmed and handed over") {
   CHECK(world.commit({.autostart = true, .moves = {move}}));
 
   CHECK(world.operation().state == OperationState::done);
+  const auto& steps = world.operation().steps;
+  const auto handed = std::ranges::find(steps, OperationState::committing, &OperationStep::state);
+  REQUIRE(handed != steps.end());
+  CHECK(handed->note == "the daemon of a has handed it over");
   CHECK(world.here.vm(ArrivalWorld::kVm).definition.autostart);
   CHECK(world.adopted == std::vector{move});
   CHECK(world.told("arrival.done") == 1);
