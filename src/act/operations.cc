@@ -91,6 +91,21 @@ struct Operations::Impl {
     return out;
   }
 
+  /// That it is not here, and where the last move of it that ended well brought it.
+  Error notHere(const MigrationOrder& order, const std::string& vm_name) const {
+    const Operation* last = nullptr;
+    for (const auto& [id, migration] : migrations) {
+      const auto& operation = migration->operation();
+      if (operation.vm == order.vm && operation.state == OperationState::done &&
+          (!last || operation.created > last->created))
+        last = &operation;
+    }
+    if (!last) return {Code::refused, fmt::format("{} is not here", printable(vm_name))};
+    return {Code::refused,
+            fmt::format("{} is not here: operation {} moved it to {}, which alone can move it on",
+                        printable(vm_name), last->id, printable(last->to_name))};
+  }
+
   /// It came here by a move that has not ended; only the way back may take it from here.
   bool arriving(const MigrationOrder& order) const {
     return order.origin != OperationOrigin::returning && shared.context.arriving &&
@@ -131,6 +146,8 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   const auto facts =
       co_await gatherFacts(shared, order.vm, order.origin, *peer, order.copy_storage);
   if (!facts) co_return fail(facts.error());
+  if (facts->presence.state == Presence::State::absent)
+    co_return fail(impl_->notHere(order, vm->name));
   auto departure = preflight(*facts);
   MigrationPreview out;
   out.vm = order.vm;
@@ -189,6 +206,7 @@ asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {
   } const beginning(impl_->beginning, order.vm);
   const auto here = co_await shared.here.presence(order.vm);
   if (!here) co_return fail(here.error().in("libvirt here"));
+  if (here->state == Presence::State::absent) co_return fail(impl_->notHere(order, vm->name));
   const auto written = co_await shared.journal.write(operation);
   if (!written) co_return fail(written.error().in("the operation cannot be written down"));
   const auto migration = impl_->add(operation, order.copy_storage, false);

@@ -21,6 +21,36 @@ TEST_CASE("a VM whose arrival has not ended is moved on by nobody, but may go ba
   CHECK(world.a.migrate(order(kVm, "b", OperationOrigin::returning)));
 }
 
+TEST_CASE("a VM that has gone is not moved from here, and the answer names where it went") {
+  World world;
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.ends());
+  REQUIRE(world.operation().state == State::done);
+  // Its name is still known here, as that of a VM that is gone.
+  world.a.gone = kVm;
+
+  const auto refused = world.a.migrate(order(kVm, "b"));
+
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::refused);
+  CHECK(refused.error().message ==
+        "web is not here: operation " + id + " moved it to b, which alone can move it on");
+  CHECK(world.a.operations->all().size() == 1);
+}
+
+TEST_CASE("a VM that was never moved and is not here is refused before anything is written") {
+  World world;
+  world.a.libvirt.remove(kVm);
+  world.a.gone = kVm;
+
+  const auto refused = world.a.migrate(order(kVm, "b"));
+
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message == "web is not here");
+  CHECK(world.a.operations->all().empty());
+}
+
 TEST_CASE("what moved once and is gone from its destination is not defined at the source again") {
   World world;
   world.none_may_run_for = Millis(3'600'000);

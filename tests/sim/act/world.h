@@ -64,8 +64,9 @@ class Side {
   std::unique_ptr<act::Operations> operations;
   std::unique_ptr<act::Arrivals> arrivals;  ///< only with both halves
   Policy policy;
-  bool stopped = false;   ///< the global stop holds
-  bool arriving = false;  ///< the arrival of each of its VMs has not ended
+  bool stopped = false;      ///< the global stop holds
+  std::optional<Uuid> gone;  ///< a VM "web" that was here once
+  bool arriving = false;     ///< the arrival of each of its VMs has not ended
   act::MigrationRules rules;
   Wellbeing wellbeing;  ///< of each of its VMs
   std::vector<Event> events;
