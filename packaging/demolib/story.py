@@ -128,8 +128,10 @@ class Story:
             teller.list([f"  not: {reasons}"] if reasons else [])
         teller.say(f"the plan: {plan['verdict']}")
         teller.list(step["reasons"] + [f"it would be otherwise: {words}" for words in step["counterfactuals"]])
+        downtime = step["cost"]["downtime_ms"]
+        still = "not known" if downtime is None else span(downtime)
         teller.list([f"cost: {step['cost']['memory_bytes'] >> 20} MiB to send, {span(step['cost']['duration_ms'])}, "
-                     f"standing still for {span(step['cost']['downtime_ms'])}"])
+                     f"standing still for: {still}"])
 
     def _observe(self):
         world, teller = self.world, self.teller

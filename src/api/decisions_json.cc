@@ -63,8 +63,9 @@ Json contentionJson(const Contention& contention) {
 }
 
 Json costJson(const MoveCost& cost) {
+  const auto downtime = cost.dirty_rate_known ? std::optional<Millis>(cost.downtime) : std::nullopt;
   return {{"memory_bytes", cost.memory_bytes},    {"disk_bytes", cost.disk_bytes},
-          {"duration_ms", cost.duration.count()}, {"downtime_ms", cost.downtime.count()},
+          {"duration_ms", cost.duration.count()}, {"downtime_ms", orNull(downtime)},
           {"converges", cost.converges},          {"dirty_rate_known", cost.dirty_rate_known}};
 }
 

@@ -24,9 +24,11 @@ std::string whenText(const Json* contention) {
 
 std::string costText(const Json* cost) {
   if (!cost || !cost->is_object()) return "-";
+  const auto downtime = number(*cost, {"downtime_ms"});
   std::string out = fmt::format(
-      "about {}, {} of it down; {} of memory", millisText(number(*cost, {"duration_ms"})),
-      millisText(number(*cost, {"downtime_ms"})), bytesText(number(*cost, {"memory_bytes"})));
+      "about {}, {}; {} of memory", millisText(number(*cost, {"duration_ms"})),
+      downtime ? millisText(downtime) + " of it down" : "how much of it down is not known",
+      bytesText(number(*cost, {"memory_bytes"})));
   if (const auto disk = number(*cost, {"disk_bytes"}); disk && *disk > 0)
     out += fmt::format(", {} of disks", bytesText(disk));
   if (const Json* converges = at(*cost, {"converges"}); converges && *converges == false)

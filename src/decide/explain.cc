@@ -76,8 +76,10 @@ std::string words(const Contention& contention) {
 
 std::string words(const MoveCost& cost) {
   if (!cost.converges) return "would never end: memory is written faster than it can be sent";
-  auto out = fmt::format("about {}, {} of it down; {} of memory", span(cost.duration),
-                         span(cost.downtime), size(cost.memory_bytes));
+  const auto down = cost.dirty_rate_known ? span(cost.downtime) + " of it down"
+                                          : std::string("how much of it down is unknown");
+  auto out =
+      fmt::format("about {}, {}; {} of memory", span(cost.duration), down, size(cost.memory_bytes));
   if (cost.disk_bytes > 0) out += fmt::format(", {} of disks", size(cost.disk_bytes));
   if (!cost.dirty_rate_known) out += " (how fast it writes its memory is unknown)";
   return out;

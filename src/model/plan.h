@@ -112,7 +112,7 @@ struct MoveCost {
   std::uint64_t memory_bytes = 0;  ///< sent, with what is written again meanwhile
   std::uint64_t disk_bytes = 0;    ///< copied
   Millis duration{0};
-  Millis downtime{0};
+  Millis downtime{0};  ///< a figure only where the dirty rate is known
   bool converges = true;
   bool dirty_rate_known = false;  ///< else the guest is taken to write nothing
 

@@ -62,6 +62,15 @@ TEST_CASE("what daemons exchange has exactly the members of its schemas") {
   fits(wire::json(sampleReservation()), "Reservation");
 }
 
+TEST_CASE("a downtime is not told where nobody knows how fast the guest writes") {
+  Ranking ranking;
+  ranking.hosts = {sampleRanked()};
+  ranking.hosts[0].cost.dirty_rate_known = false;
+  const Json told = rankingJson(ranking);
+  CHECK(told["hosts"][0]["cost"]["downtime_ms"].is_null());
+  fits(told, "Ranking");
+}
+
 TEST_CASE("the names of every enumeration are those of the file") {
   const auto same = [](const char* schema, auto first, std::size_t count) {
     std::set<std::string> names;

@@ -5,6 +5,7 @@
 
 #include "decide/cooldown.h"
 #include "decide/cost.h"
+#include "decide/explain.h"
 #include "decide/filters.h"
 #include "unit/decide/worlds.h"
 
@@ -174,7 +175,9 @@ TEST_CASE("the cost of a move follows the rounds of pre-copy") {
   vm.dirty_bytes_per_s = 10e6;
   CHECK_FALSE(moveCost(vm, from, to, 0, rules).converges);
   vm.dirty_bytes_per_s.reset();
-  CHECK_FALSE(moveCost(vm, from, to, 0, rules).dirty_rate_known);
+  cost = moveCost(vm, from, to, 0, rules);
+  CHECK_FALSE(cost.dirty_rate_known);
+  CHECK_THAT(words(cost), Catch::Contains("how much of it down is unknown; "));
 }
 
 TEST_CASE("a VM rests after a move, and twice as long after each further one") {
