@@ -104,7 +104,8 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "libvirt's "
      "figures of a guest's memory are stale. 0s leaves them alone.",
      VIRTSEER_SLOT_AS(SecondsSlot, libvirt.balloon_period_s), nullptr},
-    {"echo.interval", "duration", 200, 10 * kMinute, "How often agents are told to send an echo.",
+    {"echo.interval", "duration", 200, 10 * kMinute,
+     "How often agents are told to send an echo: at most a third of migration.echo_back.",
      VIRTSEER_SLOT(echo.interval), nullptr},
     {"echo.max_faults", "whole number", 1, 1000, "How many faulty frames close an agent's link.",
      VIRTSEER_SLOT_AS(CountSlot, echo.max_faults), nullptr},

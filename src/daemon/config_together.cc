@@ -78,6 +78,19 @@ void checkForecast(const Config& config, Faults& faults) {
                     durationText(config.forecast.step)));
 }
 
+/// Three echoes may be under way or lost before an agent is taken for silent.
+void checkEchoes(const Config& config, Faults& faults) {
+  constexpr int kEchoes = 3;
+  const auto& interval = config.echo.interval;
+  const auto& echo_back = config.migration.echo_back;
+  if (kEchoes * interval <= echo_back) return;
+  faults.emplace_back(
+      "echo.interval",
+      fmt::format("{} is longer than a third of migration.echo_back, {}: a VM that does well would "
+                  "be taken for silent after each move; lower it, or raise migration.echo_back",
+                  durationText(interval), durationText(echo_back)));
+}
+
 /// What the planner's rules say about contradictions; their words begin with the name of a rule.
 void checkPlan(const Config& config, Faults& faults) {
   const auto checked = decide::check(daemon::plannerRules(config));
@@ -116,6 +129,7 @@ std::vector<std::pair<std::string, std::string>> checkTogether(const Config& con
   checkApi(config, faults);
   checkHost(config, faults);
   checkForecast(config, faults);
+  checkEchoes(config, faults);
   checkPlan(config, faults);
   checkPeers(config, faults);
   return faults;

@@ -232,6 +232,24 @@ TEST_CASE("horizons rise and are at least six steps long", "[config]") {
   CHECK(horizons("[\"soon\"]").starts_with("\"soon\": must be durations"));
 }
 
+TEST_CASE("three echoes fit into the time in which an agent must be heard after a move",
+          "[config]") {
+  const Folder folder;
+  const auto interval = [&](const std::string& interval, const std::string& echo_back) {
+    return messageOf(
+        folder.load(fmt::format("[echo]\ninterval = \"{}\"\n[migration]\necho_back = \"{}\"\n",
+                                interval, echo_back)),
+        "echo.interval");
+  };
+  CHECK(interval("5s", "15s") == "none");
+  CHECK(interval("200s", "10m") == "none");
+  CHECK(interval("5001ms", "15s") != "none");
+  CHECK(
+      interval("30s", "15s") ==
+      "30s is longer than a third of migration.echo_back, 15s: a VM that does well would be taken "
+      "for silent after each move; lower it, or raise migration.echo_back");
+}
+
 TEST_CASE("rules of planning that contradict each other are told by name", "[config]") {
   const Folder folder;
   const auto limit = folder.load("[plan]\nthreshold = 0.3\ntarget_limit = 0.4\n");

@@ -93,7 +93,7 @@ contended_share = 0.2
 contended_rounds = 5
 [migration]
 watch = "20s"
-echo_back = "5s"
+echo_back = "6s"
 stall = "30s"
 downtime_limit = "500ms"
 bandwidth = "100MiB"
@@ -159,7 +159,7 @@ at_once = 1
   CHECK(config.plan.contended_share == 0.2);
   CHECK(config.plan.contended_rounds == 5);
   CHECK(config.migration.watch == Millis(20'000));
-  CHECK(config.migration.echo_back == Millis(5000));
+  CHECK(config.migration.echo_back == Millis(6000));
   CHECK(config.migration.stall == Millis(30'000));
   CHECK(config.migration.downtime_limit == Millis(500));
   CHECK(config.migration.bandwidth_bytes_per_s == 100u << 20);
