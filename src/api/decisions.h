@@ -96,8 +96,9 @@ class Decisions {
 
   virtual boost::asio::awaitable<Result<MigrateAnswer>> migrate(std::string vm,
                                                                 MigrateRequest request) = 0;
-  /// Newest first; migrations away and arrivals.
-  virtual std::vector<Operation> operations(const OperationFilter& filter) = 0;
+  /// Newest first; migrations away and arrivals. Code::unreachable while it is not known yet what
+  /// was under way, as with `abort`.
+  virtual Result<std::vector<Operation>> operations(const OperationFilter& filter) = 0;
   virtual Result<Operation> operation(const std::string& id) = 0;
   /// With `fenced` a person confirms that the silent destination is powered off for good, and the
   /// operation is ended without it.

@@ -27,8 +27,10 @@ Result<Uuid> vmOfOperations(Api api, const std::string& key) {
   if (const auto uuid = Uuid::parse(key)) return *uuid;
   auto known = vmUuid(api.backend, key);
   if (known || known.error().code != Code::not_found) return known;
-  for (const auto& operation :
-       api.decisions.operations({.active = false, .vm = {}, .limit = kMostOperations}))
+  const auto operations =
+      api.decisions.operations({.active = false, .vm = {}, .limit = kMostOperations});
+  if (!operations) return fail(operations.error());
+  for (const auto& operation : *operations)
     if (operation.vm_name == key) return operation.vm;
   return known;
 }
@@ -63,8 +65,10 @@ asio::awaitable<Outcome> migrateVm(Api api, Request request) {
 asio::awaitable<Outcome> listOperations(Api api, Request request) {
   const auto filter = readFilter(api, request.query);
   if (!filter) co_return refuse(filter.error());
+  const auto operations = api.decisions.operations(*filter);
+  if (!operations) co_return refuse(operations.error());
   ListBody list;
-  for (const auto& operation : api.decisions.operations(*filter)) {
+  for (const auto& operation : *operations) {
     list.add(wire::json(operation));
     if (list.due()) co_await breathe();
   }

@@ -272,7 +272,8 @@ asio::awaitable<Result<api::MigrateAnswer>> DaemonDecisions::migrate(std::string
                                     .ranked = ranked ? std::optional(*ranked) : std::nullopt}};
 }
 
-std::vector<Operation> DaemonDecisions::operations(const api::OperationFilter& filter) {
+Result<std::vector<Operation>> DaemonDecisions::operations(const api::OperationFilter& filter) {
+  if (const auto known = ready(); !known) return fail(known.error());
   auto all = operations_->all();
   for (auto& arrival : arrivals_->all()) all.push_back(std::move(arrival));
   std::erase_if(all, [&](const Operation& operation) {
@@ -298,6 +299,8 @@ asio::awaitable<Result<Operation>> DaemonDecisions::abort(std::string id, bool f
                    fmt::format("{} is carried out by the source: abort it there, "
                                "on {}",
                                printable(id), printable(arrivals_->find(id)->from_name)));
+  if (!operations_->find(id))
+    if (const auto known = ready(); !known) co_return fail(known.error());
   co_return co_await operations_->abort(std::move(id), fenced);
 }
 

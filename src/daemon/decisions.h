@@ -56,7 +56,7 @@ class DaemonDecisions final : public api::Decisions {
   Result<api::PolicyView> policy(const std::string& vm) override;
   boost::asio::awaitable<Result<api::MigrateAnswer>> migrate(std::string vm,
                                                              api::MigrateRequest request) override;
-  std::vector<Operation> operations(const api::OperationFilter& filter) override;
+  Result<std::vector<Operation>> operations(const api::OperationFilter& filter) override;
   Result<Operation> operation(const std::string& id) override;
   boost::asio::awaitable<Result<Operation>> abort(std::string id, bool fenced) override;
   boost::asio::awaitable<Result<void>> setMaintenance(std::string host, bool on) override;

@@ -59,8 +59,9 @@ class FakeDecisions final : public api::Decisions {
     asked_migrate = std::move(request);
     co_return said("migrate " + vm, migrate_answer);
   }
-  std::vector<Operation> operations(const api::OperationFilter& filter) override {
+  Result<std::vector<Operation>> operations(const api::OperationFilter& filter) override {
     asked_operations = filter;
+    if (failure) return fail(*failure);
     std::vector<Operation> out;
     for (const auto& each : known_operations)
       if ((!filter.active || !ended(each.state)) && (!filter.vm || each.vm == *filter.vm) &&

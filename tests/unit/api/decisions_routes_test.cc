@@ -309,6 +309,15 @@ TEST_CASE("operations are filtered by what runs, by VM and in number") {
   CHECK(client.ask("GET " + kApi + "/operations/op-9").status == 404);
 }
 
+TEST_CASE("no list is told while it is not known what was under way") {
+  auto decisions = filledDecisions();
+  decisions.failure = Error{Code::unreachable, "this daemon has just started"};
+  Running running(FakeBackend::filled(), {}, std::move(decisions));
+  auto client = running.local();
+  for (const char* query : {"", "?active=true", "?vm=left"})
+    CHECK(client.ask("GET " + kApi + "/operations" + query).status == 503);
+}
+
 TEST_CASE("what peers ask for of a VM must be a UUID") {
   Running running;
   CHECK(running.local().ask("GET " + kApi + "/fleet/vms/web").status == 400);
