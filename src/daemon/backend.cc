@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "base/text.h"
 #include "daemon/peer_view.h"
+#include "daemon/problems.h"
 #include "daemon/process.h"
 #include "daemon/series_reader.h"
 #include "daemon/usage.h"
@@ -265,6 +267,8 @@ std::vector<std::string> DaemonBackend::problems(const api::Health& health) {
   if (!health.store_error.empty()) out.push_back(health.store_error);
   if (health.damaged > 0)
     out.push_back(fmt::format("{} pieces of the store are damaged and left out", health.damaged));
+  std::ranges::move(operationProblems(parts_.operations(), clock_.wall()), std::back_inserter(out));
+  std::ranges::move(peerProblems(parts_.peers(), started_, clock_.wall()), std::back_inserter(out));
   return out;
 }
 

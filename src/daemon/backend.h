@@ -13,6 +13,7 @@
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
 #include "fleet/peers.h"
+#include "model/operation.h"
 
 namespace virtseer::daemon {
 
@@ -32,6 +33,8 @@ struct Parts {
   std::function<std::uint64_t()> requests_refused;
   std::function<std::vector<fleet::PeerState>()> peers;
   std::function<bool()> maintenance;  ///< of this host
+  /// Newest first; none while it is not known what was under way.
+  std::function<std::vector<Operation>()> operations;
 };
 
 /// The API's view of the daemon. Loop thread only.

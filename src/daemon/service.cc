@@ -161,6 +161,13 @@ daemon::Parts Service::Parts::backendParts() {
       .peers =
           [this] { return decisions ? decisions->peerStates() : std::vector<fleet::PeerState>(); },
       .maintenance = [this] { return decisions && decisions->maintenance(); },
+      .operations =
+          [this] {
+            constexpr std::size_t kMost = 1000;
+            if (!decisions) return std::vector<Operation>();
+            return decisions->operations({.active = false, .vm = {}, .limit = kMost})
+                .value_or(std::vector<Operation>());
+          },
   };
 }
 

@@ -24,6 +24,11 @@ def steady(lab):
     lab.host("A").virsh("undefine", NAME, check=False)
 
 
+def well(daemon):
+    """Whether the daemon has no problem of its own; that other hosts of the lab may be off is one of theirs."""
+    return all(problem.startswith("the daemon of ") for problem in daemon.health()["problems"])
+
+
 def outside_times(daemon, start):
     """The times of libvirt's figures of the guest since then, as text and as seconds."""
     items = daemon.series(NAME, "libvirt_domain_info_cpu_time_seconds_total", **{"from": moment(start)})
@@ -69,7 +74,7 @@ def test_a_killed_libvirtd_is_told_and_found_again(lab, steady):
     assert connection(steady)["reconnects"] > reconnects
     steady.wait_echo(NAME, more=5)
     check_echoes(steady, name=NAME)
-    wait_for(lambda: steady.health()["status"] == "ok", SETTLE, "all is well again")
+    wait_for(lambda: well(steady), SETTLE, "all is well again")
     kinds = [event["kind"] for event in steady.get("events", kind="libvirt.")["items"]]
     assert any("lost" in kind for kind in kinds), kinds
     assert host.daemon == pid
@@ -94,14 +99,14 @@ def test_a_libvirtd_that_hangs_is_told_and_survived(lab, steady):
     pid, hung = host.daemon, host.libvirtd
     os.kill(hung, signal.SIGSTOP)
     try:
-        wait_for(lambda: steady.health()["status"] == "degraded", SETTLE, "the daemon notices")
+        wait_for(lambda: not well(steady), SETTLE, "the daemon notices")
         begin = time.monotonic()
         listed = [vm["name"] for vm in steady.get("vms")["items"]]
         assert time.monotonic() - begin < 2, "an answer waited for libvirt"
         assert NAME in listed
     finally:
         os.kill(hung, signal.SIGCONT)
-    wait_for(lambda: steady.health()["status"] == "ok", 2 * SETTLE, "all is well again")
+    wait_for(lambda: well(steady), 2 * SETTLE, "all is well again")
     steady.wait_echo(NAME, more=5)
     check_echoes(steady, name=NAME)
     assert host.daemon == pid
@@ -151,7 +156,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(lab, steady, small_disk):
     assert time.time() - seconds(newest) < 15
     assert steady.series(NAME, "echo_sequence", **{"from": moment(start)})[0]["points"]
     small_disk.exec("sh", "-c", "rm -f /var/lib/virtseer/ballast /var/lib/virtseer/ballast2")
-    wait_for(lambda: steady.health()["status"] == "ok", SETTLE, "the daemon writes again")
+    wait_for(lambda: well(steady), SETTLE, "the daemon writes again")
     steady.wait_echo(NAME, more=5)
     check_echoes(steady, name=NAME, since=moment(start))
     small_disk.stop_daemon()

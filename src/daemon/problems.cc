@@ -1,0 +1,53 @@
+#include "daemon/problems.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <set>
+
+#include "base/text.h"
+
+namespace virtseer::daemon {
+namespace {
+
+constexpr Millis kSilence = std::chrono::minutes(1);
+constexpr Millis kToldFor = std::chrono::hours(24);
+
+}  // namespace
+
+std::vector<std::string> operationProblems(const std::vector<Operation>& operations,
+                                           Timestamp now) {
+  std::vector<std::string> out;
+  std::set<Uuid> moved;
+  for (const auto& operation : operations) {
+    const bool newest = moved.insert(operation.vm).second;
+    const bool uncertain = operation.state == OperationState::uncertain;
+    const bool left = operation.state == OperationState::needs_person && newest &&
+                      now - operation.updated < kToldFor;
+    if (!uncertain && !left) continue;
+    out.push_back(fmt::format("{} {}: {}; 'virtseer operation {}' says what to do",
+                              printable(operation.vm_name),
+                              uncertain ? "may run at a host that is silent" : "needs a person",
+                              printable(operation.message), printable(operation.id)));
+  }
+  return out;
+}
+
+std::vector<std::string> peerProblems(const std::vector<fleet::PeerState>& peers, Timestamp started,
+                                      Timestamp now) {
+  std::vector<std::string> out;
+  for (const auto& peer : peers) {
+    const Millis silent = now - peer.heard.value_or(started);
+    if (peer.answers || silent <= kSilence) continue;
+    out.push_back(fmt::format(
+        "the daemon of {} {}{}{}: see that it runs and that this host reaches it",
+        printable(peer.name),
+        peer.heard ? fmt::format("has been silent for {} min",
+                                 std::chrono::floor<std::chrono::minutes>(silent).count())
+                   : "was never heard",
+        peer.error.empty() ? "" : ", ", printable(peer.error)));
+  }
+  return out;
+}
+
+}  // namespace virtseer::daemon

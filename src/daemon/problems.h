@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "fleet/peers.h"
+#include "model/operation.h"
+
+namespace virtseer::daemon {
+
+/// What of the operations, newest first, calls for a person, each a sentence that says what to do:
+/// what is uncertain, and for a day what ended so, unless the VM has been moved anew since.
+std::vector<std::string> operationProblems(const std::vector<Operation>& operations, Timestamp now);
+
+/// The hosts that have been silent for over a minute, none within the first minute of the daemon.
+std::vector<std::string> peerProblems(const std::vector<fleet::PeerState>& peers, Timestamp started,
+                                      Timestamp now);
+
+}  // namespace virtseer::daemon
