@@ -8,6 +8,8 @@ FAULTS = ("source daemon", "destination daemon", "source libvirtd", "destination
 
 # ends: states in which the operation may end. reboots: the guest's emulator was killed and is started again once.
 # pause: the longest time in seconds in which the guest may stand still, beyond the time that the step was held.
+# None where that is not bounded: a destination that cannot know suspends it for as long as its source is silent, and
+# a host that lost power has to boot before what died with it runs again.
 # off: the guest may be off in the end, since it died when it was no longer watched.
 # always: part of every run; the others are part of --soak.
 Cell = collections.namedtuple("Cell", "ends reboots pause off always", defaults=(False, 5, False, False))
@@ -57,14 +59,14 @@ TABLE = {
     ("verifying", "source libvirtd"): cell("done"),
     ("verifying", "destination libvirtd"): cell("done"),
     ("verifying", "destination emulator"): cell("done", reboots=True, pause=60, always=True),
-    ("verifying", "link"): cell("done", pause=None, always=True),
+    ("verifying", "link"): cell("done", always=True),
     ("verifying", "abort"): cell("done"),
     ("committing", "source daemon"): cell("done"),
     ("committing", "destination daemon"): cell("done", always=True),
     ("committing", "source libvirtd"): cell("done"),
     ("committing", "destination libvirtd"): cell("done"),
     ("committing", "destination emulator"): cell("done", "needs_person", reboots=None, pause=60, off=True),
-    ("committing", "link"): cell("done", pause=None),
+    ("committing", "link"): cell("done"),
     ("committing", "abort"): cell("done"),
 }
 
@@ -80,6 +82,6 @@ assert MISSING == {("reserving", "destination emulator"), ("preparing", "destina
 POWER = {
     ("migrating", "source power"): cell("failed", reboots=True, pause=None, always=True),
     ("migrating", "destination power"): cell("failed"),
-    ("verifying", "source power"): cell("done", pause=None),
+    ("verifying", "source power"): cell("done"),
     ("verifying", "destination power"): cell("done", reboots=True, pause=None, always=True),
 }

@@ -137,6 +137,11 @@ class Journey:
         assert seen["state"] in states, f"it ended before {states}: {seen}"
         return seen
 
+    def confirmed(self):
+        """The destination has been told that the source's copy is off: it suspends nothing from now on."""
+        daemon = self.lab.daemon(self.target.letter)
+        wait_for(lambda: daemon.get(f"operations/{self.id}")["confirmed"], SETTLE, f"{self.id} is confirmed")
+
     def ends(self, timeout=END):
         return wait_for(lambda: (seen := self.look())["state"] in ENDED and seen, timeout, f"end of {self.id}")
 
@@ -232,6 +237,7 @@ class Step:
     def _committing(self):
         """The destination's daemon does not take the VM over."""
         self._verifying()
+        self.journey.confirmed()
         lever = self._starve(self.journey.target.daemon)
         self.journey.reaches("committing")
         lever.hold()

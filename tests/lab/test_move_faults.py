@@ -54,6 +54,8 @@ def strike(journey, step, kind, watch, cut):
     """Brings the move to the step, strikes, puts right; returns for how long the step was held."""
     with Step(journey, step, watch):
         held = time.monotonic()
+        if (step, kind) == ("verifying", "link"):
+            journey.confirmed()  # else it is suspended until the source answers
         fault = Fault(journey, kind)
         fault.strike()
         if (step, kind) == ("migrating", "abort"):
