@@ -30,7 +30,7 @@ asio::awaitable<void> askDaemon(std::shared_ptr<Peer> peer, Uuid vm, Uuid from,
     // Until a peer has been heard, any machine may stand at its address.
     if (answer && answer->host != from) co_return;
     if (answer) word->presence = answer->presence;
-    if (answer || !silence(answer.error())) word->host_answers = true;
+    if (answer || answered(answer.error())) word->host_answers = true;
   } catch (const boost::system::system_error&) {
     co_return;
   }

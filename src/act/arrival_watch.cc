@@ -46,7 +46,8 @@ bool needsSource(const Arrival& arrival, const Presence& here) {
 asio::awaitable<SourceWord> ask(ArrivalDesk* desk, ArrivalPtr arrival) {
   const auto& claim = arrival->operation;
   const auto left = untilUnheard(*desk, *arrival).value_or(kAnswer);
-  const auto limit = std::clamp(left, kPoll, kAnswer);
+  // One that would end just before then lasts until then: yet another would end long after it.
+  const auto limit = left <= kAnswer + kPoll ? std::max(left, kPoll) : kAnswer;
   const auto word = co_await askSource(desk->source(claim), claim.vm, claim.from,
                                        desk->context.pause, limit, arrival->silent);
   arrival->silent = !word.presence;

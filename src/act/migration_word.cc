@@ -37,7 +37,7 @@ asio::awaitable<bool> Migration::destinationAnswers() {
   const auto answer = co_await there->vm(op_.vm);
   // Another machine at its address says nothing of it.
   if (answer) co_return answer->host == op_.to;
-  co_return !silence(answer.error()) || co_await there->libvirtAnswers();
+  co_return answered(answer.error()) || co_await there->libvirtAnswers();
 }
 
 asio::awaitable<Result<Operation>> Migration::fence(std::shared_ptr<Migration> self) {

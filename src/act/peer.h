@@ -15,7 +15,8 @@ namespace virtseer::act {
 
 /// The daemon of another host. Loop thread; every call has a deadline of a few seconds.
 /// Code::unreachable and Code::timeout mean silence, from which nothing follows; every other
-/// failure is an answer.
+/// failure is an answer, but Code::cancelled, which is the end of a question that was given up
+/// here.
 class Peer {
  public:
   virtual ~Peer() = default;

@@ -1,22 +1,26 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/system/system_error.hpp>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "act/pause.h"
 #include "act/peer.h"
 
 namespace virtseer::test {
 
 /// The daemon of another host, for tests: each question is answered by a function that the test
 /// sets, or that is wired to the real Arrivals and Operations of the other side. Not set means that
-/// the question is answered with Code::failed. While `silent` nothing is answered.
+/// the question is answered with Code::failed. While `silent` nothing is answered, which is known
+/// at once; while packets are lost it is not known before whoever asks gives up.
 class FakePeer final : public act::Peer {
  public:
   template <class T>
@@ -27,6 +31,10 @@ class FakePeer final : public act::Peer {
 
   bool silent = false;
   bool port_answers = true;  ///< libvirt's, if only by refusing
+  /// How its deadline is waited for; set: what is sent there is lost, and nothing comes back. A
+  /// question ends as one of the real peer does: given up by whoever asked, or after kDeadline.
+  act::Pause lost;
+  static constexpr Millis kDeadline{5'000};
   std::function<Answer<ReserveAnswer>(ReserveOrder)> on_reserve;
   std::function<Answer<Reservation>(std::string)> on_renew;
   std::function<Answer<void>(std::string)> on_release;
@@ -81,13 +89,28 @@ class FakePeer final : public act::Peer {
   Answer<void> setMaintenance(bool) override {
     co_return fail(Code::unsupported, "a fake has no maintenance");
   }
-  boost::asio::awaitable<bool> libvirtAnswers() override { co_return port_answers; }
+  boost::asio::awaitable<bool> libvirtAnswers() override {
+    if (!lost) co_return port_answers;
+    std::ignore = co_await nothing(lost);
+    co_return false;
+  }
 
  private:
+  /// By value: the link may be mended meanwhile.
+  static boost::asio::awaitable<Error> nothing(act::Pause pause) {
+    try {
+      co_await pause(kDeadline);
+    } catch (const boost::system::system_error&) {
+      co_return Error{Code::cancelled, "given up"};
+    }
+    co_return Error{Code::timeout, "no connection in time"};
+  }
+
   template <class T, class... Args>
   Answer<T> ask(std::string call, std::function<Answer<T>(Args...)> answer,
                 std::type_identity_t<Args>... args) {
     calls_.push_back(std::move(call));
+    if (lost) co_return fail(co_await nothing(lost));
     if (silent) co_return fail(Code::unreachable, name_ + " does not answer");
     if (!answer) co_return fail(Code::failed, name_ + " has no answer to that");
     auto result = co_await answer(std::move(args)...);

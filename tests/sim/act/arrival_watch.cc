@@ -169,6 +169,44 @@ TEST_CASE("a question that is never answered is given up in time") {
   CHECK_FALSE(world.runs());
 }
 
+TEST_CASE("a cut link is silence: a question that was given up is no answer") {
+  ArrivalWorld world;
+  world.arrives();
+  world.linkIsCut();
+  world.time.run(Millis(9'900));
+  CHECK(world.runs());
+  CHECK_FALSE(world.arrivals->suspended(ArrivalWorld::kVm));
+  world.time.run(Millis(4'000));
+  CHECK(world.stateHere() == State::paused);
+  CHECK(world.arrivals->suspended(ArrivalWorld::kVm));
+  CHECK(world.told("arrival.suspended") == 1);
+
+  SECTION("until the source says that it is off there") {
+    world.sourceIsBack();
+    world.sourceIs(State::off);
+    world.time.run(Millis(6'000));
+    CHECK(world.runs());
+    CHECK(world.operation().confirmed);
+  }
+  SECTION("or that it runs there") {
+    world.sourceIsBack();
+    world.sourceIs(State::running);
+    world.time.run(Millis(6'000));
+    CHECK(world.stateHere() == State::absent);
+    CHECK(world.operation().state == OperationState::failed);
+  }
+}
+
+TEST_CASE("a link that is cut before a VM runs here is silence for 10 s, and not much longer") {
+  ArrivalWorld world;
+  world.linkIsCut();
+  world.arrives();
+  world.time.run(Millis(9'900));
+  CHECK(world.runs());
+  world.time.run(Millis(200));
+  CHECK(world.stateHere() == State::paused);
+}
+
 TEST_CASE("a slow daemon whose port answers is not silent") {
   ArrivalWorld world;
   world.source->on_vm = [&](Uuid) -> boost::asio::awaitable<Result<RemoteVm>> {

@@ -148,7 +148,14 @@ class ArrivalWorld {
   }
   /// Neither its daemon nor its libvirt answers.
   void sourceFallsSilent() { source->silent = true, source->port_answers = false; }
-  void sourceIsBack() { source->silent = false, source->port_answers = true; }
+  /// What is sent there is lost, as over a cut link: not even a refusal comes back.
+  void linkIsCut() {
+    source->lost = [this](Millis span) { return time.pause(span); };
+  }
+  void sourceIsBack() {
+    source->silent = false, source->port_answers = true;
+    source->lost = nullptr;
+  }
   /// What libvirt tells of a change.
   void lifecycle() {
     arrivals->nudge(kVm);
