@@ -94,17 +94,27 @@ asio::awaitable<bool> Migration::endHere(const Presence& here) {
   }
   if (here.state == State::paused) {
     advise(
-        fmt::format("it is paused at {}: if it never ran at {}, virsh resume {}; else its memory "
-                    "is out of date: virsh destroy {}, then virsh start {}",
-                    fromName(), toName(), op_.vm.text(), op_.vm.text(), op_.vm.text()));
+        fmt::format("it is paused at {}. Make sure that {} is off, or does not run it. Then, if it "
+                    "never ran at {}, virsh resume {}; else its memory is out of date: virsh "
+                    "destroy {}, then virsh start {}",
+                    fromName(), toName(), toName(), op_.vm.text(), op_.vm.text(), op_.vm.text()));
   } else {
-    advise(fmt::format("start it at {}: virsh start {}", fromName(), op_.vm.text()));
+    advise(
+        fmt::format("start it at {} only once you have made sure that {} is off, or does not run "
+                    "it: virsh start {}",
+                    fromName(), toName(), op_.vm.text()));
     for (const auto& path : op_.record.set_aside)
       advise(
           fmt::format("before that give its disk its name again, which is as it was when {} moved: "
                       "{} at {}",
                       vmName(), printable(path), fromName()));
   }
+  // The word may be wrong: what starts by itself would be a second copy.
+  if (op_.record.autostart)
+    advise(
+        fmt::format("it was set to start with {} and no longer is; once it runs there again: virsh "
+                    "autostart {}",
+                    fromName(), op_.vm.text()));
   shared_.context.moved(op_.vm, pastMove(MoveOutcome::failed));
   co_await finish(OperationState::needs_person,
                   fmt::format("{}; {} is {} at {}", word, vmName(),
@@ -123,7 +133,6 @@ asio::awaitable<void> Migration::defineHereAgain(const Presence& here) {
   Result<void> done;
   for (int tries = 0; tries < kWordTries; ++tries) {
     if (!here.defined) done = co_await shared_.here.define(record.definition);
-    if (done && record.autostart) done = co_await shared_.here.setAutostart(op_.vm, true);
     if (done || !silence(done.error())) break;
     co_await pause(kRetry);
   }
