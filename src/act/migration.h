@@ -54,6 +54,10 @@ class Migration : public std::enable_shared_from_this<Migration> {
   /// once that is written down.
   static boost::asio::awaitable<Result<Operation>> fence(std::shared_ptr<Migration> self);
 
+  /// If it was ended on such a word: looks on until that host answers, and tells if the word was
+  /// wrong.
+  void heedWord();
+
   /// Runs it to its end; never fails.
   static boost::asio::awaitable<void> run(std::shared_ptr<Migration> self);
 
@@ -155,6 +159,10 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<bool> endHere(const Presence& here);
   Task<void> defineHereAgain(const Presence& here);
   void adviseOnSilence(Operation& op) const;
+  std::string personsWord() const;
+  bool wordStands() const;
+  static Task<void> heeding(Departures* shared, std::weak_ptr<Migration> of);
+  Task<void> answersAgain(const Presence& there, bool runs_here);
 
   // migration_after.cc: once it runs at the destination.
   Task<void> watch();

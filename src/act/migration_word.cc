@@ -15,8 +15,14 @@ using State = Presence::State;
 
 constexpr int kWordTries = 20;
 constexpr Millis kRetry{1'000};
+/// Between two questions to a host that was said to be off.
+constexpr Millis kHeed{10'000};
 
 }  // namespace
+
+std::string Migration::personsWord() const {
+  return fmt::format("a person says that {} is powered off for good", toName());
+}
 
 /// Told for as long as it is uncertain.
 void Migration::adviseOnSilence(Operation& op) const {
@@ -54,8 +60,7 @@ asio::awaitable<Result<Operation>> Migration::fence(std::shared_ptr<Migration> s
   const auto turn = co_await self->turnToWrite();
   if (const auto may = uncertain(); !may) co_return fail(may.error());
   auto next = op;
-  self->addStep(next, op.state,
-                fmt::format("a person says that {} is powered off for good", self->toName()));
+  self->addStep(next, op.state, self->personsWord());
   const auto written = co_await self->shared_.journal.write(next);
   if (!written) co_return fail(written.error().in("it cannot be written down"));
   op.steps = std::move(next.steps);
@@ -82,7 +87,7 @@ asio::awaitable<bool> Migration::endOnWord(const Sides& sides) {
 }
 
 asio::awaitable<bool> Migration::endHere(const Presence& here) {
-  const auto word = fmt::format("a person says that {} is powered off for good", toName());
+  const auto word = personsWord();
   co_await defineHereAgain(here);
   if (here.state == State::running) {
     co_await restoreAutostart();
@@ -119,6 +124,7 @@ asio::awaitable<bool> Migration::endHere(const Presence& here) {
   co_await finish(OperationState::needs_person,
                   fmt::format("{}; {} is {} at {}", word, vmName(),
                               here.state == State::paused ? "paused" : "off", fromName()));
+  heedWord();
   co_return true;
 }
 
@@ -141,6 +147,60 @@ asio::awaitable<void> Migration::defineHereAgain(const Presence& here) {
   else
     advise(fmt::format("it could not be defined at {} again: {}", fromName(),
                        printable(done.error().message)));
+}
+
+/// It was ended on a person's word, and that host has not answered since.
+bool Migration::wordStands() const {
+  return op_.state == OperationState::needs_person && !op_.steps.empty() &&
+         op_.steps.back().note.starts_with(personsWord());
+}
+
+void Migration::heedWord() {
+  if (!wordStands()) return;
+  shared_.tasks.spawn("word on " + op_.id, heeding(&shared_, weak_from_this()));
+}
+
+/// Until that host answers, or the operation is forgotten.
+asio::awaitable<void> Migration::heeding(Departures* shared, std::weak_ptr<Migration> of) {
+  for (;;) {
+    co_await shared->context.pause(kHeed);
+    auto self = of.lock();
+    if (!self) co_return;
+    const auto there = co_await self->askThere();
+    if (!there) continue;
+    const auto here = co_await self->shared_.here.presence(self->op_.vm);
+    // What was forgotten meanwhile is not written down again.
+    self.reset();
+    self = of.lock();
+    if (!self) co_return;
+    co_await self->answersAgain(there->presence, here && here->state == State::running);
+    co_return;
+  }
+}
+
+/// What the host has that was said to be off.
+asio::awaitable<void> Migration::answersAgain(const Presence& there, bool runs_here) {
+  const auto vm = op_.vm.text();
+  if (there.state == State::off || there.state == State::absent) {
+    addStep(op_, op_.state, fmt::format("{} answers again, and does not run it", toName()));
+    co_await keep();
+    co_return;
+  }
+  auto words = fmt::format("{} answers again and has {}: it is {} there{}", toName(), vmName(),
+                           name(there.state), runs_here ? ", and runs here too" : "");
+  op_.advice.clear();
+  if (runs_here) {
+    advise(fmt::format("end one of the two at once: virsh destroy {}", vm));
+    advise("then check its disks: both have written");
+  } else {
+    advise(fmt::format("do not start it at {}: it is at {}", fromName(), toName()));
+    advise(fmt::format("remove its definition at {}: virsh undefine {}", fromName(), vm));
+  }
+  adviseOnDisks();
+  op_.message = fmt::format("{}, but {}", personsWord(), words);
+  addStep(op_, op_.state, words);
+  co_await keep();
+  report("operation.contradicted", Severity::error, std::move(words));
 }
 
 }  // namespace virtseer::act

@@ -134,6 +134,7 @@ void Operations::recover() {
       continue;
     const auto migration = impl_->add(std::move(operation), std::nullopt, true);
     if (!ended(migration->operation().state)) impl_->start(migration);
+    migration->heedWord();
   }
 }
 

@@ -212,5 +212,66 @@ TEST_CASE("a person's word holds for one silence, not for the next") {
   CHECK(world.operation().state == State::done);
 }
 
+/// Its end, once b was said to be off though it was only out of reach.
+std::string endedOnAWrongWord(World& world) {
+  const auto id = lostOnceItHadMoved(world);
+  world.b.libvirt.add(kVm, "web");
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  REQUIRE(world.operation().state == State::needs_person);
+  return id;
+}
+
+void linkIsMended(World& world) {
+  world.cut(false);
+  world.a.peer->port_answers = true;
+  world.time.run(Millis(30'000));
+}
+
+TEST_CASE("a person's word that was wrong is said to be wrong once the host answers") {
+  World world;
+  const auto id = endedOnAWrongWord(world);
+  SECTION("at once") {
+    world.time.run(Millis(60'000));
+  }
+  SECTION("though the daemon was killed since") {
+    world.a.kill();
+    world.a.start();
+  }
+  CHECK(world.a.count("operation.contradicted") == 0);
+  linkIsMended(world);
+  const auto operation = world.operation();
+  CHECK(operation.state == State::needs_person);
+  CHECK_THAT(operation.message,
+             Catch::Contains("b answers again and has web: it is running there"));
+  CHECK_FALSE(advises(operation, "virsh start"));
+  CHECK_FALSE(advises(operation, "virsh autostart"));
+  CHECK(advises(operation, "do not start it at a"));
+  CHECK(advises(operation, "virsh undefine"));
+  CHECK(world.a.count("operation.contradicted") == 1);
+  CHECK(world.a.journal.kept.at(id).advice == operation.advice);
+  // It was said once.
+  world.a.kill();
+  world.a.start();
+  world.time.run(Millis(60'000));
+  CHECK(world.a.count("operation.contradicted") == 1);
+  CHECK(world.b.libvirt.runs(kVm));
+  CHECK_FALSE(world.a.libvirt.runs(kVm));
+}
+
+TEST_CASE("a host that was off as a person had said, and is back without the VM, changes nothing") {
+  World world;
+  const auto id = lostOnceItHadMoved(world);
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  linkIsMended(world);
+  CHECK(world.a.count("operation.contradicted") == 0);
+  CHECK(advises(world.operation(), "virsh start"));
+  // Whatever it runs later is not of this operation.
+  world.b.libvirt.add(kVm, "web");
+  world.time.run(Millis(60'000));
+  CHECK(world.a.count("operation.contradicted") == 0);
+}
+
 }  // namespace
 }  // namespace virtseer::sim
