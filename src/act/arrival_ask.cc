@@ -71,6 +71,14 @@ asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Uuid 
   co_return *word;
 }
 
+asio::awaitable<bool> endedAtSource(std::shared_ptr<Peer> peer, std::string operation, Uuid vm) {
+  if (!peer) co_return false;
+  const auto told = co_await peer->operation(std::move(operation));
+  if (!told || told->kind != OperationKind::migration || told->vm != vm) co_return false;
+  co_return told->state == OperationState::done || told->state == OperationState::failed ||
+      told->state == OperationState::needs_person;
+}
+
 asio::awaitable<void> restUntil(Pause pause, Millis limit, std::shared_ptr<Arrival> arrival) {
   if (!std::exchange(arrival->nudged, false)) co_await (span(pause, limit) || woken(arrival));
   arrival->nudged = false;

@@ -63,6 +63,7 @@ struct Arrival {
   std::optional<Mono> suspending_since;  ///< an attempt that was given up; it may take effect late
   std::optional<Mono> ending_since;      ///< the same of an attempt to end it
   std::optional<Mono> nowhere_since;     ///< it is not here, and its source does not say it has it
+  std::optional<Mono> end_asked;         ///< the source was asked last whether its half has ended
   std::optional<Mono> confirmed_since;
   int failures = 0;        ///< of acts that our own libvirt did not do, in a row
   bool ran = false;        ///< it was seen to run here, or to stand still after it had come
@@ -162,6 +163,9 @@ struct SourceWord {
 /// `both`. Each has `limit`. The answer of another host than `from` is none.
 boost::asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm, Uuid from,
                                              Pause pause, Millis limit, bool both);
+/// True if the source says that its half of the move has ended, so that no word of it is to come.
+boost::asio::awaitable<bool> endedAtSource(std::shared_ptr<Peer> peer, std::string operation,
+                                           Uuid vm);
 /// Waits for this long, or until the timer is cancelled.
 boost::asio::awaitable<void> restUntil(Pause pause, Millis span, std::shared_ptr<Arrival> arrival);
 

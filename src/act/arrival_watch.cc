@@ -24,6 +24,8 @@ constexpr Millis kSlowPoll{2'000};
 constexpr Millis kAnswer{3'000};
 /// A source that has not said in this time that the VM is the destination's will not say it.
 constexpr Millis kLastWord{3'600'000};
+/// Between two questions whether the source's half of the move has ended.
+constexpr Millis kEndAsked{10'000};
 
 Millis since(const ArrivalDesk& desk, const std::optional<Arrival::Mono>& from) {
   if (!from) return Millis(0);
@@ -249,13 +251,14 @@ asio::awaitable<void> conflict(ArrivalDesk* desk, ArrivalPtr arrival) {
 }
 
 /// The source never said that it is done: what it would have told is not known.
-asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs) {
+asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs, std::string why,
+                               std::vector<std::string> advice = {}) {
   auto next = arrival->operation;
   next.advice = {
       runs ? fmt::format("if it is to start with this host: virsh autostart {}", vmOf(next))
            : fmt::format("start it if it is to run: virsh start {}", vmOf(next))};
-  auto words = fmt::format("it {} here, and {} never said that the move is complete",
-                           runs ? "runs" : "is off", fromOf(next));
+  for (auto& line : advice) next.advice.push_back(std::move(line));
+  auto words = fmt::format("it {} here, and {}", runs ? "runs" : "is off", why);
   next = closed(std::move(next), runs ? OperationState::done : OperationState::needs_person,
                 std::move(words), desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
@@ -263,9 +266,35 @@ asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs)
   desk->report(arrival->operation, Severity::warning, "arrival.done", arrival->operation.message);
 }
 
+/// As where a person said there that this host is off for good, and was wrong.
+asio::awaitable<void> notWaitedFor(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                                   Presence there) {
+  const auto from = fromOf(arrival->operation);
+  std::vector<std::string> advice;
+  if (there.defined)
+    advice.push_back(
+        fmt::format("{} still has a definition of it; if it is to stay here, remove "
+                    "that one there: virsh undefine {}",
+                    from, vmOf(arrival->operation)));
+  co_await unspoken(desk, arrival, active(here),
+                    fmt::format("the move has ended at {} without its last word", from),
+                    std::move(advice));
+}
+
+/// Whether the source's half has ended, though it has not said so: asked now and then of a source
+/// that answers and does not have the VM.
+asio::awaitable<bool> sourceHasEnded(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
+  const auto& claim = arrival->operation;
+  if (!claim.confirmed || !source.presence || active(*source.presence)) co_return false;
+  const auto& last = arrival->end_asked ? arrival->end_asked : arrival->confirmed_since;
+  if (!last || since(*desk, last) < kEndAsked) co_return false;
+  arrival->end_asked = desk->clock.mono();
+  co_return co_await endedAtSource(desk->source(claim), claim.id, claim.vm);
+}
+
 /// The source was proven off; its daemon watches how the VM does.
 asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
-                                 SourceWord source) {
+                                 SourceWord source, bool ended_there) {
   if (!arrival->confirmed_since) arrival->confirmed_since = desk->clock.mono();
   if (!source.presence || !active(*source.presence)) co_await undoLate(desk, arrival, here);
   if (since(*desk, arrival->source_running_since) >= kSourceRuns) {
@@ -276,8 +305,12 @@ asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence
           fmt::format("{} runs at {} again", vmOf(arrival->operation), fromOf(arrival->operation)));
     co_return;
   }
-  if (since(*desk, arrival->confirmed_since) >= kLastWord)
-    co_await unspoken(desk, arrival, active(here));
+  if (ended_there && source.presence)
+    co_await notWaitedFor(desk, arrival, here, *source.presence);
+  else if (since(*desk, arrival->confirmed_since) >= kLastWord)
+    co_await unspoken(
+        desk, arrival, active(here),
+        fmt::format("{} never said that the move is complete", fromOf(arrival->operation)));
 }
 
 /// The VM is this host's, but an attempt to suspend it may still take effect.
@@ -312,6 +345,7 @@ asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
   if (here->state == State::running && !arrival->running_since)
     arrival->running_since = desk->clock.mono();
   if (needsSource(*arrival, *here)) source = co_await ask(desk, arrival);
+  const bool ended_there = co_await sourceHasEnded(desk, arrival, source);
   // Whoever acts meanwhile makes these facts old.
   const auto turn = arrival->turn.tryTake();
   if (!turn || arrival->acts != acts || arrival->over()) co_return;
@@ -323,7 +357,7 @@ asio::awaitable<void> lookAfter(ArrivalDesk* desk, ArrivalPtr arrival) {
   if (active(*here)) arrival->nowhere_since.reset();
   if (active(*here)) desk->holdRoom(arrival->operation);
   if (arrival->operation.confirmed) {
-    co_await afterwards(desk, arrival, *here, source);
+    co_await afterwards(desk, arrival, *here, source, ended_there);
     co_return;
   }
   if (here->state == State::running && arrival->grip == Grip::none &&

@@ -43,6 +43,45 @@ TEST_CASE("a source that never gives its last word leaves a VM that runs, with a
   CHECK(world.here.vm(ArrivalWorld::kVm).definition.autostart);
 }
 
+TEST_CASE("a source whose half has ended without its last word is not waited for") {
+  ArrivalWorld world;
+  world.arrives();
+  world.sourceIs(State::off);
+  Operation there;
+  there.id = "m-1";
+  there.vm = ArrivalWorld::kVm;
+  there.state = OperationState::verifying;
+  world.source->on_operation = [&](std::string) -> boost::asio::awaitable<Result<Operation>> {
+    co_return there;
+  };
+  world.time.run(Millis(60'000));
+  REQUIRE(world.operation().confirmed);
+  CHECK(world.operation().state == OperationState::verifying);
+  SECTION("of another VM") {
+    there.vm = ArrivalWorld::uuid(2);
+    there.state = OperationState::needs_person;
+    world.time.run(Millis(60'000));
+    CHECK(world.operation().state == OperationState::verifying);
+  }
+  SECTION("and the VM runs here") {
+    there.state = OperationState::needs_person;
+    world.time.run(Millis(30'000));
+    CHECK(world.operation().state == OperationState::done);
+    CHECK(advises(world.operation(), "virsh autostart web"));
+    CHECK(advises(world.operation(), "virsh undefine web"));
+    CHECK(world.told("arrival.done") == 1);
+    CHECK(world.arrivals->flights().empty());
+  }
+  SECTION("and the VM was shut down here") {
+    world.here.vm(ArrivalWorld::kVm).presence = {
+        .state = State::off, .defined = true, .reason = "shutdown"};
+    there.state = OperationState::needs_person;
+    world.time.run(Millis(30'000));
+    CHECK(world.operation().state == OperationState::needs_person);
+    CHECK(world.arrivals->flights().empty());
+  }
+}
+
 TEST_CASE("a move that fails at the source ends the claim") {
   ArrivalWorld world;
   world.reserve(ArrivalWorld::order()).value();

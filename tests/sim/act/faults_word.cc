@@ -273,5 +273,29 @@ TEST_CASE("a host that was off as a person had said, and is back without the VM,
   CHECK(world.a.count("operation.contradicted") == 0);
 }
 
+TEST_CASE(
+    "both halves: a move that a person's word has ended is over at a destination that is back") {
+  World world(true);
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::verifying));
+  world.time.run(Millis(3'000));
+  REQUIRE(world.b.arrivals->find(id)->confirmed);
+  loseB(world);
+  REQUIRE(world.reaches(State::uncertain));
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  CHECK(world.b.arrivals->expects(kVm));
+  linkIsMended(world);
+  const auto arrival = *world.b.arrivals->find(id);
+  CHECK(arrival.state == State::done);
+  CHECK_THAT(arrival.message, Catch::Contains("the move has ended at a"));
+  CHECK(advises(arrival, "virsh autostart"));
+  CHECK(advises(arrival, "virsh undefine"));
+  CHECK_FALSE(world.b.arrivals->expects(kVm));
+  CHECK(world.b.libvirt.runs(kVm));
+  CHECK_FALSE(world.a.libvirt.runs(kVm));
+}
+
 }  // namespace
 }  // namespace virtseer::sim
