@@ -309,6 +309,12 @@ asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
     advise(fmt::format("end one of the two at once: virsh destroy {}", op_.vm.text()));
     advise("then check its disks: both have written");
   }
+  const bool left_there =
+      sides.destination && (sides.destination->presence.state == Presence::State::paused ||
+                            sides.destination->presence.state == Presence::State::incoming);
+  if (sides.source->state == Presence::State::running && left_there)
+    advise(fmt::format("end the copy at {}, which must never run: virsh destroy {} there", toName(),
+                       op_.vm.text()));
   advise(fmt::format("look at both hosts before anything is started: virsh domstate --reason {}",
                      op_.vm.text()));
   if (op_.record.autostart)

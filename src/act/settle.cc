@@ -64,9 +64,15 @@ Judgement sourceRuns(const Presence& here, const Presence& there, Millis unchang
       return {Verdict::conflict,
               "it runs at both hosts: the destination's daemon ends the copy there"};
     case State::paused:
-      return wait("it runs at the source; the copy at the destination is to be ended there");
     case State::incoming:
-      return wait("it runs at the source; libvirt still clears up at the destination");
+      if (unchanged >= kGivenUp)
+        return {Verdict::lost,
+                fmt::format("it runs at the source, and the copy at the destination, which is {}, "
+                            "is not ended",
+                            told(there))};
+      return wait(there.state == State::paused
+                      ? "it runs at the source; the copy at the destination is to be ended there"
+                      : "it runs at the source; libvirt still clears up at the destination");
     case State::absent:
     case State::off:
       break;

@@ -34,7 +34,7 @@ enum class Verdict : std::uint8_t {
   revive_destination,  ///< it moved and died there
   conflict,            ///< both run: the destination's daemon is to end its copy
   uncertain,           ///< a host that may hold a copy is silent
-  lost,                ///< it runs nowhere and may not be started by rule: a person is needed
+  lost,                ///< by rule nothing may be done, for however long: a person is needed
 };
 std::string_view name(Verdict verdict);
 
@@ -48,7 +48,7 @@ struct Judgement {
 inline constexpr Millis kSettled{2'000};
 /// Before a copy of the VM at the source is ended, since the destination's is the newer one.
 inline constexpr Millis kOutOfDate{10'000};
-/// Before copies that stand still at both hosts, or run at both, are left to a person.
+/// Before copies at both hosts, whether they run or stand still, are left to a person.
 inline constexpr Millis kGivenUp{60'000};
 
 /// Rules 1 to 4 of acting as a table: never two running copies, never none; silence proves nothing.

@@ -146,5 +146,32 @@ TEST_CASE("a move that is found to go on is followed again, each time, and can b
   world.checkRunsAtAOnly();
 }
 
+TEST_CASE(
+    "a VM that runs here is not held for ever by a copy that nobody ends at the destination") {
+  World world;
+  world.begin();
+  REQUIRE(world.reaches(State::migrating));
+  world.time.settle();
+  world.a.libvirt.failMove(kVm, {Code::failed, "the other side is gone"});
+  auto& there = world.b.libvirt.add(kVm, "web");
+  SECTION("it stands still there") {
+    there.presence.state = Where::paused;
+  }
+  SECTION("it is still expected there") {
+    there.presence.state = Where::incoming;
+  }
+  REQUIRE(world.reaches(State::settling, Millis(5'000)));
+  world.time.run(Millis(50'000));
+  REQUIRE(world.operation().state == State::settling);
+  REQUIRE(world.ends(Millis(20'000)));
+  const auto operation = world.operation();
+  CHECK(operation.state == State::needs_person);
+  CHECK(std::ranges::any_of(operation.advice, [](const auto& each) {
+    return each.find("end the copy at b") != std::string::npos;
+  }));
+  CHECK(world.a.libvirt.runs(kVm));
+  CHECK_FALSE(world.a.operations->busy(kVm));
+}
+
 }  // namespace
 }  // namespace virtseer::sim

@@ -128,7 +128,7 @@ TEST_CASE("a copy that is out of date goes after ten seconds, not before") {
 
 TEST_CASE("copies that stand still, or run, at both hosts are left to a person after a minute") {
   const Table table{{
-      {X, X, w, w, w, S, S, S, S, S},  // running
+      {X, X, X, X, X, S, S, S, S, S},  // running
       {w, w, w, w, w, w, w, w, w, w},  // running, moving
       {w, w, w, w, w, w, w, w, w, w},  // paused, moving
       {D, w, X, w, X, D, X, X, R, R},  // paused
