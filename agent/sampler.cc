@@ -9,7 +9,7 @@
 
 namespace virtseer::agent {
 
-std::vector<SourcePointer> systemSources(const Config&) {
+std::vector<SourcePointer> systemSources(const Config& config) {
   std::vector<SourcePointer> sources;
   sources.push_back(makeCpuSource());
   sources.push_back(makeMemorySource());
@@ -17,6 +17,7 @@ std::vector<SourcePointer> systemSources(const Config&) {
   sources.push_back(makeNetworkSource());
   sources.push_back(makePressureSource());
   sources.push_back(makeLoadSource());
+  sources.push_back(makeEbpfSource(config));
   sources.push_back(makeAgentSource());
   return sources;
 }

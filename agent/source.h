@@ -60,6 +60,9 @@ SourcePointer makeNetworkSource();   ///< /proc/net/dev, without loopback
 SourcePointer makePressureSource();  ///< /proc/pressure: stall times
 SourcePointer makeLoadSource();      ///< /proc/loadavg and /proc/uptime
 SourcePointer makeAgentSource();     ///< what the agent itself costs
+/// Programs in the kernel: system calls, waiting for processors and disks, connections, requests to
+/// services, calls of named functions.
+SourcePointer makeEbpfSource(const Config& config);
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});
