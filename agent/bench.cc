@@ -34,9 +34,9 @@ std::uint64_t residentBytes() {
 
 }  // namespace
 
-int runBench(const std::string& root, bool json) {
+int runBench(const Config& config, const std::string& root, bool json) {
   Session session({1, kVersion, "production"});
-  Sampler sampler(root, systemSources());
+  Sampler sampler(root, systemSources(config));
   const auto round = [&] {
     const auto now = monoMs();
     const auto values = sampler.read(session.columns(), now);

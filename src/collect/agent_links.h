@@ -76,6 +76,9 @@ struct AgentTotals {
 /// A row that the store has no room for, or no time, ends the link: the agent keeps it and what
 /// follows, and sends it again when the link is opened anew, after pauses that grow.
 ///
+/// An agent that called is served in the same way, with the channel that offer() brings: it takes
+/// the place of what is open, and of calls only the newest is kept.
+///
 /// Loop thread only. The environments given to setVms() must outlive `co_await stop()`.
 class AgentLinks {
  public:
@@ -91,6 +94,11 @@ class AgentLinks {
   /// Something happened to the VM that makes an attempt worthwhile now (started, resumed, migrated
   /// in).
   void nudge(Uuid vm);
+
+  /// A channel to the VM's agent that the agent itself made and proved to be its own; `caller` is
+  /// where from, for a person. Fails with not_found (not on this host), refused (it does not run)
+  /// or busy (it flooded, or its echoes cannot be stored now: later).
+  Result<void> offer(Uuid vm, std::unique_ptr<platform::Channel> channel, std::string caller);
 
   /// To be called right after SeriesStore::takeCommit(): what was appended until now is in that
   /// commit or an earlier one. May be left out; then acknowledgements come one commit later.
@@ -122,6 +130,7 @@ class AgentLinks {
 
   boost::asio::awaitable<void> serve(LinkPtr link);
   boost::asio::awaitable<Millis> attempt(LinkPtr link);
+  boost::asio::awaitable<Result<std::unique_ptr<platform::Channel>>> channelFor(LinkPtr link);
   boost::asio::awaitable<void> talk(LinkPtr link, std::unique_ptr<platform::Channel> channel);
   boost::asio::awaitable<void> send(LinkPtr link, ConnectionPtr connection);
   boost::asio::awaitable<void> pause(LinkPtr link, Millis span);

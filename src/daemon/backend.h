@@ -9,6 +9,7 @@
 #include "api/backend.h"
 #include "base/time.h"
 #include "collect/agent_links.h"
+#include "collect/agent_listener.h"
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
@@ -20,6 +21,7 @@ namespace virtseer::daemon {
 struct Parts {
   std::function<AgentLink(Uuid vm)> agent;
   std::function<collect::AgentTotals()> agents;
+  std::function<collect::CallCounts()> calls;
   /// Of all collectors but the agents' links.
   std::function<collect::CollectCounts()> collected;
   /// The VM was too busy for the hypervisor to answer: its figures are the last known.
