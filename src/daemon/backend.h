@@ -9,6 +9,7 @@
 #include "api/backend.h"
 #include "base/time.h"
 #include "collect/agent_links.h"
+#include "collect/guest_survey.h"
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
@@ -32,6 +33,8 @@ struct Parts {
   std::function<std::uint64_t()> requests_refused;
   std::function<std::vector<fleet::PeerState>()> peers;
   std::function<bool()> maintenance;  ///< of this host
+  /// What its qemu-guest-agent says.
+  std::function<collect::GuestSurvey::View(Uuid vm)> guest;
 };
 
 /// The API's view of the daemon. Loop thread only.
@@ -78,6 +81,7 @@ class DaemonBackend final : public api::Backend {
 struct Inputs {
   std::vector<std::string> present, missing;
 };
-Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports);
+Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
+                const collect::GuestSurvey::View& guest = {});
 
 }  // namespace virtseer::daemon

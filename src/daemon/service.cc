@@ -10,13 +10,14 @@
 #include "base/task_group.h"
 #include "collect/agent_links.h"
 #include "collect/host_collector.h"
-#include "collect/libvirt_collector.h"
 #include "daemon/backend.h"
+#include "daemon/check_up.h"
 #include "daemon/decisions.h"
 #include "daemon/identity.h"
 #include "daemon/inventory.h"
 #include "daemon/loop_lag.h"
 #include "daemon/notify.h"
+#include "daemon/place.h"
 #include "daemon/service_options.h"
 #include "daemon/store_keeper.h"
 #include "platform/libvirt.h"
@@ -29,6 +30,7 @@ namespace {
 
 constexpr Millis kLoadDeadline{10'000};
 constexpr Millis kServerPatience{5'000};
+constexpr Millis kFilesDeadline{10'000};
 constexpr Millis kFactsRetry{2'000};
 constexpr Millis kFactsRetryMost{60'000};
 constexpr Millis kWatchdogBlind{
@@ -43,11 +45,6 @@ asio::awaitable<void> pause(Millis span) {
 
 /// Made in the order of their declaration, destroyed the other way round.
 struct Service::Parts {
-  struct Place {
-    std::unique_ptr<platform::Environment> environment;
-    std::unique_ptr<collect::LibvirtCollector> collector;
-  };
-
   Parts(asio::any_io_executor executor, const Clock& the_clock, Config the_config)
       : loop(executor),
         clock(the_clock),
@@ -85,6 +82,7 @@ struct Service::Parts {
 
   daemon::Parts backendParts();
   Wellbeing wellbeing(const Uuid& vm);
+  asio::awaitable<CheckUp> gatherCheckUp();
   void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
   void storeSwapped();
@@ -161,7 +159,21 @@ daemon::Parts Service::Parts::backendParts() {
       .peers =
           [this] { return decisions ? decisions->peerStates() : std::vector<fleet::PeerState>(); },
       .maintenance = [this] { return decisions && decisions->maintenance(); },
+      .guest = [this](Uuid vm) { return guestOf(places, vm); },
   };
+}
+
+asio::awaitable<CheckUp> Service::Parts::gatherCheckUp() {
+  std::vector<platform::Environment*> environments;
+  for (const auto& place : places) environments.push_back(place.environment.get());
+  co_return co_await checkUp({.clock = clock,
+                              .config = config,
+                              .backend = backend,
+                              .host = inventory.host(),
+                              .environments = std::move(environments),
+                              .host_faults = host_faults,
+                              .peers = decisions->peerStates(),
+                              .guest = [this](Uuid vm) { return guestOf(places, vm); }});
 }
 
 void Service::Parts::report(Event event) {
@@ -205,7 +217,14 @@ void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
           .wellbeing = [this](const Uuid& vm) { return wellbeing(vm); },
           .report = [this](Event event) { report(std::move(event)); },
           .failed = [this](const std::string& name,
-                           const std::string& what) { stop(name + " ended: " + what); }});
+                           const std::string& what) { stop(name + " ended: " + what); },
+          .dirty_rate = [this](const Uuid& vm) { return places.front().dirty_rates->of(vm); },
+          .environment = [this](const std::string& uri) { return environmentOf(places, uri); },
+          .check_up = [this] { return gatherCheckUp(); },
+          .files =
+              [this](std::function<Result<bool>()> job) {
+                return files.run("tokens of guests", kFilesDeadline, std::move(job));
+              }});
   decisions->storeSwapped();
 }
 
@@ -228,6 +247,8 @@ void Service::Parts::addEnvironment(const std::string& uri) {
               [this, &environment, uri](const std::vector<Vm>& vms) {
                 inventory.setVms(uri, vms);
                 links.setVms(environment, vms);
+                for (auto& each : places)
+                  if (each.environment.get() == &environment) each.listed(vms);
                 store.touched();
               },
           .running = [this](Uuid vm) { links.nudge(vm); },
@@ -238,6 +259,7 @@ void Service::Parts::addEnvironment(const std::string& uri) {
                 // Only the first environment's VMs are planned for and moved.
                 if (&environment == places.front().environment.get()) decisions->notice(notice);
               }});
+  place.addWatchers(clock, config);
   places.push_back(std::move(place));
 }
 
@@ -330,7 +352,7 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
   tasks.spawn("store", store.run());
   tasks.spawn("loop lag", lag.run());
-  for (const auto& place : places) place.collector->start(tasks);
+  for (auto& place : places) place.start(tasks);
   startHost();
   decisions->start();
   if (const auto interval = watchdogInterval()) tasks.spawn("watchdog", feedWatchdog(*interval));
