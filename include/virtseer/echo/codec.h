@@ -77,18 +77,6 @@ inline std::uint32_t unsigned32(CborReader& cbor, std::uint32_t max = 0xffffffff
   return static_cast<std::uint32_t>(cbor.unsignedInt(max));
 }
 
-inline std::string checkedText(CborReader& cbor) {
-  const std::string_view text = cbor.text(kMaxTextBytes);
-  if (cbor.ok() && !isText(text)) cbor.fail("text holds control characters or is not UTF-8");
-  return std::string(cbor.ok() ? text : std::string_view{});
-}
-
-inline std::string checkedName(CborReader& cbor) {
-  const std::string_view name = cbor.text(kMaxNameBytes);
-  if (cbor.ok() && !isName(name)) cbor.fail("a name holds characters other than [a-zA-Z0-9_]");
-  return std::string(cbor.ok() ? name : std::string_view{});
-}
-
 inline std::map<std::string, std::string> namedTexts(CborReader& cbor, std::size_t max) {
   std::map<std::string, std::string> texts;
   const std::size_t count = cbor.map(max);

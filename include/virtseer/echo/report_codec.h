@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "virtseer/echo/cbor.h"
+#include "virtseer/echo/checked.h"
 #include "virtseer/echo/report.h"
 #include "virtseer/echo/text.h"
 #include "virtseer/echo/wire.h"
@@ -58,18 +59,6 @@ inline void put(CborWriter& cbor, const Report& report) {
   for (const Happening& happening : report.happenings) put(cbor, happening);
 }
 
-inline std::string reportText(CborReader& cbor, std::size_t max) {
-  const std::string_view text = cbor.text(max);
-  if (cbor.ok() && !isPrintable(text)) cbor.fail("text holds control characters or is not UTF-8");
-  return std::string(cbor.ok() ? text : std::string_view{});
-}
-
-inline std::string reportName(CborReader& cbor) {
-  const std::string_view name = cbor.text(kMaxNameBytes);
-  if (cbor.ok() && !isName(name)) cbor.fail("a name holds characters other than [a-zA-Z0-9_]");
-  return std::string(cbor.ok() ? name : std::string_view{});
-}
-
 /// Steps over what a later version may have put behind the `fields` items of an array of `count`.
 inline void stepOver(CborReader& cbor, std::size_t count, std::size_t fields) {
   for (std::size_t i = fields; i < count && cbor.ok(); ++i) cbor.skip();
@@ -83,7 +72,7 @@ inline std::size_t openItem(CborReader& cbor, std::size_t fields) {
 
 inline Cell takeCell(CborReader& cbor) {
   if (cbor.null()) return {};
-  if (cbor.atText()) return reportText(cbor, kMaxTextBytes);
+  if (cbor.atText()) return checkedText(cbor, kMaxTextBytes);
   const double value = cbor.number();
   if (std::isnan(value)) return {};
   return value;
@@ -92,11 +81,11 @@ inline Cell takeCell(CborReader& cbor) {
 inline Table takeTable(CborReader& cbor) {
   Table table;
   const std::size_t count = openItem(cbor, 3);
-  table.name = reportName(cbor);
+  table.name = checkedName(cbor);
   const std::size_t columns = cbor.array(kMaxTableColumns);
   if (cbor.ok() && columns == 0) cbor.fail("a table has no columns");
   for (std::size_t i = 0; i < columns && cbor.ok(); ++i) {
-    table.columns.push_back(reportName(cbor));
+    table.columns.push_back(checkedName(cbor));
     if (std::find(table.columns.begin(), table.columns.end() - 1, table.columns.back()) !=
         table.columns.end() - 1)
       cbor.fail("a column occurs twice");
@@ -119,11 +108,11 @@ inline Happening takeHappening(CborReader& cbor) {
       cbor.unsignedInt(static_cast<std::uint64_t>(HappeningSeverity::error)));
   happening.mono_ms = cbor.integer();
   happening.count = static_cast<std::uint32_t>(cbor.unsignedInt(0xffffffff));
-  happening.message = reportText(cbor, kMaxMessageBytes);
+  happening.message = checkedText(cbor, kMaxMessageBytes);
   const std::size_t fields = cbor.map(kMaxHappeningFields);
   for (std::size_t i = 0; i < fields && cbor.ok(); ++i) {
-    std::string field = reportName(cbor);
-    std::string text = reportText(cbor, kMaxTextBytes);
+    std::string field = checkedName(cbor);
+    std::string text = checkedText(cbor, kMaxTextBytes);
     if (cbor.ok() && !happening.fields.emplace(std::move(field), std::move(text)).second)
       cbor.fail("a key occurs twice");
   }
