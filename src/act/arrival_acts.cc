@@ -178,6 +178,27 @@ asio::awaitable<Result<void>> resumeHere(ArrivalDesk* desk, ArrivalPtr arrival, 
 
 namespace {
 
+/// A copy that is not to be taken for the VM, and must not be ended without the source's word.
+asio::awaitable<void> leave(ArrivalDesk* desk, ArrivalPtr arrival, std::string words,
+                            std::vector<std::string> advice) {
+  const auto closed = co_await desk->close(arrival, OperationState::needs_person, std::move(words),
+                                           std::move(advice));
+  if (!closed) co_return;
+  ++arrival->acts;
+  desk->report(arrival->operation, Severity::error, "arrival.failed", arrival->operation.message);
+}
+
+/// Its steps are bounded: what must not be forgotten is written down beside them.
+asio::awaitable<Result<void>> noteEnding(ArrivalDesk* desk, ArrivalPtr arrival) {
+  auto why = fmt::format("{}: it runs at {}", kEnding, fromOf(arrival->operation));
+  if (arrival->operation.record.to_be_ended)
+    co_return co_await desk->step(arrival, OperationState::migrating, std::move(why));
+  auto next =
+      stepped(arrival->operation, OperationState::migrating, std::move(why), desk->clock.wall());
+  next.record.to_be_ended = true;
+  co_return co_await desk->keep(arrival, std::move(next));
+}
+
 /// Two copies run: it is tried on, but a person may be quicker.
 asio::awaitable<void> notEnded(ArrivalDesk* desk, ArrivalPtr arrival, Error why) {
   if (silence(why)) arrival->ending_since = desk->clock.mono();
@@ -194,9 +215,48 @@ asio::awaitable<void> notEnded(ArrivalDesk* desk, ArrivalPtr arrival, Error why)
 
 }  // namespace
 
+asio::awaitable<void> notTheVm(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
+  const auto from = fromOf(arrival->operation), vm = vmOf(arrival->operation);
+  co_await leave(
+      desk, arrival,
+      fmt::format("it is {} here, where it was to be ended since it ran at {}, which "
+                  "does not run it any more",
+                  name(here.state), from),
+      {fmt::format("end the copy here, which is out of date: virsh destroy {}", vm),
+       fmt::format("then start it at {}, unless it runs elsewhere by now: virsh start {}", from,
+                   vm)});
+}
+
+asio::awaitable<bool> mayBeTaken(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
+  const auto& claim = arrival->operation;
+  const auto half = co_await askHalf(desk->source(claim), claim.id, claim.vm);
+  if (half != SourceHalf::ended_without) co_return half == SourceHalf::may_be_here;
+  const auto from = fromOf(claim), vm = vmOf(claim);
+  std::vector<std::string> advice{
+      fmt::format("find out first where it is, at {} or wherever it was moved or started since: "
+                  "virsh domstate --reason {}",
+                  from, vm)};
+  if (active(here))
+    advice.push_back(
+        fmt::format("if it runs elsewhere, or ran there since, end the copy here, which "
+                    "is out of date: virsh destroy {}",
+                    vm));
+  if (here.defined)
+    advice.push_back(fmt::format("if it is not to stay here: virsh undefine {}", vm));
+  if (here.state != State::running)
+    advice.push_back(
+        fmt::format("only if what is here is the newest, and it runs nowhere else: "
+                    "virsh {} {}",
+                    active(here) ? "resume" : "start", vm));
+  co_await leave(
+      desk, arrival,
+      fmt::format("it is {} here, but the move has ended at {} without it", name(here.state), from),
+      std::move(advice));
+  co_return false;
+}
+
 asio::awaitable<void> destroyHere(ArrivalDesk* desk, ArrivalPtr arrival, SourceWord source) {
-  const auto why = fmt::format("{}: it runs at {}", kEnding, fromOf(arrival->operation));
-  if (!co_await desk->step(arrival, OperationState::migrating, why)) co_return;
+  if (!co_await noteEnding(desk, arrival)) co_return;
   ++arrival->acts;
   const auto done = co_await desk->here.destroy(arrival->operation.vm);
   if (!done) {

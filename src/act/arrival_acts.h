@@ -25,6 +25,14 @@ boost::asio::awaitable<void> settleGrip(ArrivalDesk* desk, std::shared_ptr<Arriv
 /// What is confirmed and stands still since our own suspending took effect late goes on.
 boost::asio::awaitable<void> undoLate(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                       Presence here);
+/// Whether the copy here may be taken for the VM, as the source, which says that it does not run
+/// it, tells of its half of the move. If it may not, that is left to a person; if nothing was told,
+/// it is to be asked again.
+boost::asio::awaitable<bool> mayBeTaken(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                        Presence here);
+/// What was to be ended here, since its source ran it, which it does no more.
+boost::asio::awaitable<void> notTheVm(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
+                                      Presence here);
 /// The VM is this host's from now on.
 boost::asio::awaitable<void> confirmHere(ArrivalDesk* desk, std::shared_ptr<Arrival> arrival,
                                          std::string why);

@@ -49,6 +49,16 @@ asio::awaitable<void> askBoth(std::shared_ptr<Peer> peer, Uuid vm, Uuid from,
   co_await (askDaemon(peer, vm, from, word) && askPort(peer, word));
 }
 
+/// True if the source had found the VM at the destination, and a person's word did not end the
+/// move: who said that the destination is off may have started it elsewhere.
+bool endedOnceMoved(const Operation& told) {
+  const auto& steps = told.steps;
+  if (told.state != OperationState::needs_person || steps.size() < 2) return false;
+  const auto before = steps[steps.size() - 2].state;
+  return before == OperationState::verifying || before == OperationState::committing ||
+         before == OperationState::returning;
+}
+
 asio::awaitable<void> woken(std::shared_ptr<Arrival> arrival) {
   boost::system::error_code ignored;
   co_await arrival->wake.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -77,6 +87,16 @@ asio::awaitable<bool> endedAtSource(std::shared_ptr<Peer> peer, std::string oper
   if (!told || told->kind != OperationKind::migration || told->vm != vm) co_return false;
   co_return told->state == OperationState::done || told->state == OperationState::failed ||
       told->state == OperationState::needs_person;
+}
+
+asio::awaitable<SourceHalf> askHalf(std::shared_ptr<Peer> peer, std::string operation, Uuid vm) {
+  if (!peer) co_return SourceHalf::unknown;
+  const auto told = co_await peer->operation(std::move(operation));
+  if (!told)
+    co_return told.error().code == Code::not_found ? SourceHalf::may_be_here : SourceHalf::unknown;
+  if (told->kind != OperationKind::migration || told->vm != vm) co_return SourceHalf::may_be_here;
+  if (!ended(told->state) || told->state == OperationState::done) co_return SourceHalf::may_be_here;
+  co_return endedOnceMoved(*told) ? SourceHalf::may_be_here : SourceHalf::ended_without;
 }
 
 asio::awaitable<void> restUntil(Pause pause, Millis limit, std::shared_ptr<Arrival> arrival) {

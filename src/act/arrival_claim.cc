@@ -112,8 +112,9 @@ Operation closed(Operation claim, OperationState state, std::string message, Tim
 }
 
 bool mayBeEnded(const Operation& claim) {
-  return std::ranges::any_of(
-      claim.steps, [](const OperationStep& step) { return step.note.starts_with(kEnding); });
+  return claim.record.to_be_ended ||
+         std::ranges::any_of(
+             claim.steps, [](const OperationStep& step) { return step.note.starts_with(kEnding); });
 }
 
 Grip gripOf(const Operation& claim) {

@@ -53,7 +53,7 @@ inline constexpr Millis kLateAct{60'000};
 
 /// The note of the step before the copy here is ended begins so.
 inline constexpr std::string_view kEnding = "the copy here is to be ended";
-/// True if the copy here was ended by us, or may have been.
+/// True if the copy here was ended by us, or was to be: it never is the VM, since the source's ran.
 bool mayBeEnded(const Operation& claim);
 
 /// The note of the step in which the copy was first seen running here.

@@ -166,6 +166,14 @@ boost::asio::awaitable<SourceWord> askSource(std::shared_ptr<Peer> peer, Uuid vm
 /// True if the source says that its half of the move has ended, so that no word of it is to come.
 boost::asio::awaitable<bool> endedAtSource(std::shared_ptr<Peer> peer, std::string operation,
                                            Uuid vm);
+/// How the source's half of a move stands, of which it says that it does not run the VM.
+enum class SourceHalf : std::uint8_t {
+  may_be_here,    ///< it goes on, ended with the VM at the destination, or is not known there
+  ended_without,  ///< it ended otherwise: the VM may have been moved or started elsewhere since
+  unknown,        ///< nothing was told
+};
+boost::asio::awaitable<SourceHalf> askHalf(std::shared_ptr<Peer> peer, std::string operation,
+                                           Uuid vm);
 /// Waits for this long, or until the timer is cancelled.
 boost::asio::awaitable<void> restUntil(Pause pause, Millis span, std::shared_ptr<Arrival> arrival);
 

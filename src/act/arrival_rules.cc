@@ -75,7 +75,7 @@ ArrivalAct judgeHere(const ArrivalView& view) {
 ArrivalAct judge(const ArrivalView& view) {
   if (!view.here) return ArrivalAct::wait;
   const auto act = judgeHere(view);
-  // What may be ended any moment is not the VM that its source may forget.
+  // What was to be ended, and may be any moment, is not the VM that its source may forget.
   if (view.ending && (act == ArrivalAct::confirm || act == ArrivalAct::resume))
     return ArrivalAct::wait;
   return act;

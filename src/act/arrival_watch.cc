@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "act/arrival_acts.h"
+#include "act/settle.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -161,9 +162,10 @@ asio::awaitable<void> wentAway(ArrivalDesk* desk, ArrivalPtr arrival, Presence h
     co_return;
   }
   if (here.state == State::off) {
-    co_await confirmHere(
-        desk, arrival,
-        fmt::format("it came and ended here ({}), and is off at {}", printable(here.reason), from));
+    if (co_await mayBeTaken(desk, arrival, here))
+      co_await confirmHere(desk, arrival,
+                           fmt::format("it came and ended here ({}), and is off at {}",
+                                       printable(here.reason), from));
     co_return;
   }
   co_await nowhere(desk, arrival, fmt::format("it is neither here nor at {}", from));
@@ -172,6 +174,12 @@ asio::awaitable<void> wentAway(ArrivalDesk* desk, ArrivalPtr arrival, Presence h
 /// It runs or stands still here, and nothing is to be done.
 asio::awaitable<void> waitOn(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
                              SourceWord source) {
+  // It may run there again in a moment, and ending it here may take effect late.
+  if (mayBeEnded(arrival->operation) && source.presence && !active(*source.presence) &&
+      since(*desk, arrival->source_said_since) >= kGivenUp && !mayStillEnd(*desk, *arrival)) {
+    co_await notTheVm(desk, arrival, here);
+    co_return;
+  }
   const auto from = fromOf(arrival->operation);
   if (!source.presence) {
     const bool long_silent =
@@ -206,11 +214,16 @@ asio::awaitable<void> judged(ArrivalDesk* desk, ArrivalPtr arrival, Presence her
                          .source_known = source.asked,
                          .suspended = ours,
                          .confirmed = arrival->operation.confirmed,
-                         .ending = mayStillEnd(*desk, *arrival),
+                         .ending = mayBeEnded(arrival->operation),
                          .running_for = since(*desk, arrival->running_since),
                          .source_running_for = since(*desk, arrival->source_running_since),
                          .source_unchanged = since(*desk, arrival->source_said_since)};
-  switch (judge(view)) {
+  const auto act = judge(view);
+  const bool takes = act == ArrivalAct::confirm || act == ArrivalAct::resume;
+  // A person who resumed it here has decided that already.
+  const bool decided = here.state == State::running && ours;
+  if (takes && source.presence && !decided && !co_await mayBeTaken(desk, arrival, here)) co_return;
+  switch (act) {
     case ArrivalAct::wait:
       co_await waitOn(desk, arrival, here, source);
       break;
@@ -250,20 +263,43 @@ asio::awaitable<void> conflict(ArrivalDesk* desk, ArrivalPtr arrival) {
       fmt::format("{} runs here and at {}", vmOf(arrival->operation), fromOf(arrival->operation)));
 }
 
+/// For a VM that is this host's, though its source has not said all that it had to say: who heard
+/// there that this host is off may start it there, too.
+std::vector<std::string> adviceAlone(const Operation& claim, const Presence& here) {
+  const auto from = fromOf(claim), name = vmOf(claim);
+  const auto autostart = fmt::format("if it is to start with this host: virsh autostart {}", name);
+  if (here.state == State::running) return {autostart};
+  if (active(here))
+    return {fmt::format("find out why it stands still: virsh domstate --reason {}", name),
+            fmt::format("only once you have made sure that {} does not run it: virsh resume {}",
+                        from, name),
+            autostart};
+  if (here.state == State::absent)
+    return {
+        fmt::format("find out at {} where it is, before anything is started: virsh domstate "
+                    "--reason {}",
+                    from, name)};
+  return {
+      fmt::format("start it at one host only; make sure first that {} does not run it, and "
+                  "undefine it there: then virsh start {}",
+                  from, name)};
+}
+
 /// The source never said that it is done: what it would have told is not known.
-asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, bool runs, std::string why,
-                               std::vector<std::string> advice = {}) {
+asio::awaitable<void> unspoken(ArrivalDesk* desk, ArrivalPtr arrival, Presence here,
+                               std::string why, std::vector<std::string> advice = {}) {
   auto next = arrival->operation;
-  next.advice = {
-      runs ? fmt::format("if it is to start with this host: virsh autostart {}", vmOf(next))
-           : fmt::format("start it if it is to run: virsh start {}", vmOf(next))};
+  const bool runs = here.state == State::running;
+  next.advice = adviceAlone(next, here);
   for (auto& line : advice) next.advice.push_back(std::move(line));
-  auto words = fmt::format("it {} here, and {}", runs ? "runs" : "is off", why);
+  auto words = runs ? "it runs here, and " + why
+                    : fmt::format("it is {} here, and {}", name(here.state), why);
   next = closed(std::move(next), runs ? OperationState::done : OperationState::needs_person,
                 std::move(words), desk->clock.wall());
   if (!co_await desk->keep(arrival, std::move(next))) co_return;
   desk->ledger.release(arrival->operation.id);
-  desk->report(arrival->operation, Severity::warning, "arrival.done", arrival->operation.message);
+  desk->report(arrival->operation, runs ? Severity::warning : Severity::error,
+               runs ? "arrival.done" : "arrival.failed", arrival->operation.message);
 }
 
 /// As where a person said there that this host is off for good, and was wrong.
@@ -271,12 +307,12 @@ asio::awaitable<void> notWaitedFor(ArrivalDesk* desk, ArrivalPtr arrival, Presen
                                    Presence there) {
   const auto from = fromOf(arrival->operation);
   std::vector<std::string> advice;
-  if (there.defined)
+  if (there.defined && active(here))
     advice.push_back(
         fmt::format("{} still has a definition of it; if it is to stay here, remove "
                     "that one there: virsh undefine {}",
                     from, vmOf(arrival->operation)));
-  co_await unspoken(desk, arrival, active(here),
+  co_await unspoken(desk, arrival, here,
                     fmt::format("the move has ended at {} without its last word", from),
                     std::move(advice));
 }
@@ -309,7 +345,7 @@ asio::awaitable<void> afterwards(ArrivalDesk* desk, ArrivalPtr arrival, Presence
     co_await notWaitedFor(desk, arrival, here, *source.presence);
   else if (since(*desk, arrival->confirmed_since) >= kLastWord)
     co_await unspoken(
-        desk, arrival, active(here),
+        desk, arrival, here,
         fmt::format("{} never said that the move is complete", fromOf(arrival->operation)));
 }
 

@@ -81,6 +81,11 @@ asio::awaitable<Result<void>> takeOver(ArrivalDesk* desk, ArrivalPtr arrival, Co
     co_return fail(Code::refused, fmt::format("{} is not here", vmOf(arrival->operation)));
   if (mayStillEnd(*desk, *arrival))
     co_return fail(Code::busy, "ending the copy here was begun, and may still take effect");
+  if (mayBeEnded(arrival->operation))
+    co_return fail(
+        Code::refused,
+        fmt::format("the copy here was to be ended, since it ran at {}: it is not the VM",
+                    fromOf(arrival->operation)));
   if (const auto done = co_await goOn(desk, arrival, *here); !done) co_return done;
   auto next = arrival->operation;
   const bool news = !next.confirmed;

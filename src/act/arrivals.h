@@ -25,7 +25,7 @@ struct ArrivalView {
   bool source_known = true;           ///< false: no peer is known to be it, so nobody was asked
   bool suspended = false;             ///< by us; if it runs, somebody else resumed it since
   bool confirmed = false;
-  bool ending = false;           ///< ending it was given up, and may still take effect
+  bool ending = false;           ///< it was to be ended, since the source's ran: it is not the VM
   Millis running_for{0};         ///< since the copy here was first seen running
   Millis source_running_for{0};  ///< since the source first said that its copy runs and stays there
   Millis source_unchanged{0};    ///< for how long the source has said the same

@@ -138,6 +138,8 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> settle();
   Task<void> ask(Sides& sides);
   Judgement judgeSides(const Sides& sides, bool restarted) const;
+  Task<void> noteStay(const Sides& sides);
+  Task<void> tellOfSuspended(const Sides& sides, std::string words);
   Task<bool> obey(Verdict verdict, std::string words, Sides& sides);
   Task<bool> stillSo(Verdict verdict, Sides& sides);
   Task<bool> stayed(std::string words, const Sides& sides);
@@ -162,7 +164,9 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::string personsWord() const;
   bool wordStands() const;
   static Task<void> heeding(Departures* shared, std::weak_ptr<Migration> of);
-  Task<void> answersAgain(const Presence& there, bool runs_here);
+  Task<bool> answersAgain(const Presence& there, bool runs_here, Millis both_run);
+  Task<void> answersWithout(const Presence& there, bool runs_here);
+  Task<void> mayEndItself(std::string words);
 
   // migration_after.cc: once it runs at the destination.
   Task<void> watch();

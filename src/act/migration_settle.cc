@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "act/migration.h"
 #include "base/text.h"
 
@@ -19,6 +21,10 @@ constexpr int kReviveRefusals = 40;
 bool endsTheMove(Verdict verdict) {
   return verdict == Verdict::stayed || verdict == Verdict::resume_source ||
          verdict == Verdict::restart_source || verdict == Verdict::lost;
+}
+
+bool active(const Presence& side) {
+  return side.state != Presence::State::absent && side.state != Presence::State::off;
 }
 
 std::optional<Presence> presenceOf(const std::optional<RemoteVm>& vm) {
@@ -50,6 +56,7 @@ Judgement Migration::judgeSides(const Sides& sides, bool restarted) const {
   both.known_there = op_.record.known_there;
   both.moved = op_.record.moved;
   both.restarted = restarted;
+  both.to_be_ended = op_.record.to_be_ended;
   both.unchanged = since(sides.since);
   return judge(both);
 }
@@ -61,13 +68,50 @@ asio::awaitable<void> Migration::settle() {
     if (call_ && call_->end && !op_.duration && !move_error_) noteEnd(*call_->end);
     co_await ask(sides);
     if (co_await endOnWord(sides)) co_return;
+    co_await noteStay(sides);
     auto judgement = judgeSides(sides, op_.record.restarted);
     // While libvirt's call is out, it may still begin to move the VM.
     if (call_ && !call_->end && endsTheMove(judgement.verdict))
       judgement = {Verdict::wait, judgement.words + "; libvirt's call has not ended"};
+    co_await tellOfSuspended(sides, judgement.words);
     if (co_await obey(judgement.verdict, judgement.words, sides)) co_return;
     co_await poll();
   }
+}
+
+/// What runs on here for so long beside a copy at the destination is the VM, whatever becomes of
+/// it.
+asio::awaitable<void> Migration::noteStay(const Sides& sides) {
+  if (op_.record.to_be_ended || !sides.source || !sides.destination) co_return;
+  if (call_ && !call_->end) co_return;
+  const bool stays =
+      sides.source->state == Presence::State::running && sides.source->job == Presence::Job::none;
+  if (!stays || !active(sides.destination->presence) || since(sides.since) < kOutOfDate) co_return;
+  op_.record.to_be_ended = true;
+  co_await keep();
+}
+
+/// The destination's daemon, which does not hear this host, may keep what it suspended for ever.
+asio::awaitable<void> Migration::tellOfSuspended(const Sides& sides, std::string words) {
+  const auto hear = fmt::format(
+      "see that {} reaches {}: its daemon, which suspended the copy there since it does "
+      "not hear {}, decides once it does",
+      toName(), fromName(), fromName());
+  const auto end =
+      fmt::format("or end the copy at {}, which must never run: virsh destroy {} there", toName(),
+                  op_.vm.text());
+  const bool told = std::ranges::find(op_.advice, hear) != op_.advice.end();
+  const bool kept = sides.source && sides.destination && sides.destination->presence.suspended &&
+                    since(sides.since) >= kGivenUp;
+  if (kept == told) co_return;
+  std::erase_if(op_.advice, [&](const auto& each) { return each == hear || each == end; });
+  if (kept) {
+    advise(hear);
+    if (sides.source->state == Presence::State::running) advise(end);
+    report("operation.unsettled", Severity::warning,
+           fmt::format("migration of {} to {}: {}", vmName(), toName(), words));
+  }
+  co_await keep();
 }
 
 /// Enters the state if it is another one, and says how it stands.
@@ -312,6 +356,12 @@ asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
   const bool left_there =
       sides.destination && (sides.destination->presence.state == Presence::State::paused ||
                             sides.destination->presence.state == Presence::State::incoming);
+  if (op_.record.to_be_ended && sides.destination && active(sides.destination->presence) &&
+      sides.source->state != Presence::State::running)
+    advise(
+        fmt::format("end the copy at {}, which is out of date: virsh destroy {} there; only then "
+                    "start or resume what was at {}, unless it runs elsewhere by now",
+                    toName(), op_.vm.text(), fromName()));
   if (sides.source->state == Presence::State::running && left_there)
     advise(fmt::format("end the copy at {}, which must never run: virsh destroy {} there", toName(),
                        op_.vm.text()));
@@ -320,6 +370,7 @@ asio::awaitable<bool> Migration::lost(std::string words, const Sides& sides) {
   if (op_.record.autostart)
     advise("it was set to start with its host; it no longer is: virsh autostart " + op_.vm.text());
   if (move_error_) words += " (libvirt: " + printable(move_error_->message) + ")";
+  shared_.context.moved(op_.vm, pastMove(MoveOutcome::failed));
   co_await finish(OperationState::needs_person, std::move(words));
   co_return true;
 }

@@ -160,34 +160,48 @@ void Migration::heedWord() {
   shared_.tasks.spawn("word on " + op_.id, heeding(&shared_, weak_from_this()));
 }
 
-/// Until that host answers, or the operation is forgotten.
+/// Until that host has answered, and what it has is settled, or the operation is forgotten.
 asio::awaitable<void> Migration::heeding(Departures* shared, std::weak_ptr<Migration> of) {
+  std::optional<std::chrono::steady_clock::time_point> both_run;
   for (;;) {
     co_await shared->context.pause(kHeed);
     auto self = of.lock();
     if (!self) co_return;
     const auto there = co_await self->askThere();
-    if (!there) continue;
+    if (!there) {
+      both_run.reset();
+      continue;
+    }
     const auto here = co_await self->shared_.here.presence(self->op_.vm);
     // What was forgotten meanwhile is not written down again.
     self.reset();
     self = of.lock();
     if (!self) co_return;
-    co_await self->answersAgain(there->presence, here && here->state == State::running);
-    co_return;
+    const bool runs_here = here && here->state == State::running;
+    if (!runs_here || there->presence.state != State::running)
+      both_run.reset();
+    else if (!both_run)
+      both_run = shared->clock.mono();
+    if (!here) continue;
+    const auto both_for = both_run ? self->since(*both_run) : Millis(0);
+    if (co_await self->answersAgain(there->presence, runs_here, both_for)) co_return;
   }
 }
 
-/// What the host has that was said to be off.
-asio::awaitable<void> Migration::answersAgain(const Presence& there, bool runs_here) {
-  const auto vm = op_.vm.text();
+/// What the host has that was said to be off. True once there is no more to be said.
+asio::awaitable<bool> Migration::answersAgain(const Presence& there, bool runs_here,
+                                              Millis both_run) {
   if (there.state == State::off || there.state == State::absent) {
-    addStep(op_, op_.state, fmt::format("{} answers again, and does not run it", toName()));
-    co_await keep();
-    co_return;
+    co_await answersWithout(there, runs_here);
+    co_return true;
   }
+  const auto vm = op_.vm.text();
   auto words = fmt::format("{} answers again and has {}: it is {} there{}", toName(), vmName(),
                            name(there.state), runs_here ? ", and runs here too" : "");
+  if (runs_here && both_run < kGivenUp) {
+    co_await mayEndItself(std::move(words));
+    co_return false;
+  }
   op_.advice.clear();
   if (runs_here) {
     advise(fmt::format("end one of the two at once: virsh destroy {}", vm));
@@ -199,6 +213,47 @@ asio::awaitable<void> Migration::answersAgain(const Presence& there, bool runs_h
   adviseOnDisks();
   op_.message = fmt::format("{}, but {}", personsWord(), words);
   addStep(op_, op_.state, words);
+  co_await keep();
+  report("operation.contradicted", Severity::error, std::move(words));
+  co_return true;
+}
+
+/// It was off, or its daemon has ended the copy there since.
+asio::awaitable<void> Migration::answersWithout(const Presence& there, bool runs_here) {
+  const auto vm = op_.vm.text();
+  const auto words = fmt::format("{} answers again, and does not run it", toName());
+  if (runs_here) {
+    op_.advice.clear();
+    if (op_.record.autostart)
+      advise(fmt::format("if it is to start with {} again: virsh autostart {}", fromName(), vm));
+    adviseOnDisks();
+    op_.message = fmt::format("{}; {} runs at {}; {}", personsWord(), vmName(), fromName(), words);
+  }
+  if (there.defined)
+    advise(fmt::format("{}remove its definition at {}: virsh undefine {} there",
+                       runs_here ? "" : "start it at one host only: if that is not to be there, ",
+                       toName(), vm));
+  addStep(op_, op_.state, words);
+  co_await keep();
+}
+
+/// It runs here. The daemon there ends a copy that was never confirmed by itself: nobody is to end
+/// the one here for it. Said once of each state there, also over restarts.
+asio::awaitable<void> Migration::mayEndItself(std::string words) {
+  const auto note = fmt::format("{}, but {}", personsWord(), words);
+  if (!op_.steps.empty() && op_.steps.back().note == note) co_return;
+  op_.advice.clear();
+  advise(
+      fmt::format("leave the one at {} alone: {} ends its copy by itself, unless it was "
+                  "confirmed there",
+                  fromName(), toName()));
+  advise(
+      fmt::format("if the copy at {} is still there after a minute, end that one: virsh destroy "
+                  "{} there",
+                  toName(), op_.vm.text()));
+  adviseOnDisks();
+  op_.message = note;
+  addStep(op_, op_.state, note);
   co_await keep();
   report("operation.contradicted", Severity::error, std::move(words));
 }

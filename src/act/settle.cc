@@ -64,6 +64,12 @@ Judgement sourceRuns(const Presence& here, const Presence& there, Millis unchang
       return {Verdict::conflict,
               "it runs at both hosts: the destination's daemon ends the copy there"};
     case State::paused:
+      // Whatever becomes of the VM here, its daemon would resume it once this host has none.
+      if (there.suspended)
+        return wait(
+            "it runs at the source; the copy that the destination's daemon suspended is to "
+            "be ended there");
+      [[fallthrough]];
     case State::incoming:
       if (unchanged >= kGivenUp)
         return {Verdict::lost,
@@ -170,6 +176,16 @@ Judgement sourceOff(const Presence& here, const Presence& there, const BothSides
   return {Verdict::stayed, "it stayed, and was shut down at the source: " + told(here)};
 }
 
+/// It ran on at the source, and does no more; the copy at the destination never is the VM.
+Judgement sourceRan(const Presence& here, const Presence& there, Millis unchanged) {
+  if (here.job == Job::migration_out) return wait("it is moving once more");
+  if (unchanged < kSettled) return wait("it does not run at the source any more");
+  return {Verdict::lost,
+          fmt::format("it ran at the source, where it is {} by now; the copy at the destination, "
+                      "which is {}, was to be ended",
+                      told(here), told(there))};
+}
+
 }  // namespace
 
 Judgement judge(const BothSides& sides) {
@@ -181,7 +197,12 @@ Judgement judge(const BothSides& sides) {
             "is " +
                 told(*sides.source)};
   const auto& here = *sides.source;
-  const auto& there = *sides.destination;
+  auto there = *sides.destination;
+  // That it came and is off there proves no more than if it had not come.
+  if (sides.to_be_ended && there.state == State::off) there = {};
+  if (sides.to_be_ended && here.state != State::running && here.state != State::incoming &&
+      !off(there))
+    return sourceRan(here, there, sides.unchanged);
   switch (here.state) {
     case State::running:
       return sourceRuns(here, there, sides.unchanged);

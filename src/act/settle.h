@@ -17,7 +17,9 @@ struct BothSides {
   bool known_there = false;
   bool moved = false;      ///< it was found to have moved to the destination before
   bool restarted = false;  ///< the source's copy was already started once more
-  Millis unchanged{0};     ///< for how long both have said the same
+  /// The source's copy ran on beside one at the destination, which therefore never is the VM.
+  bool to_be_ended = false;
+  Millis unchanged{0};  ///< for how long both have said the same
 
   bool operator==(const BothSides&) const = default;
 };
@@ -48,7 +50,8 @@ struct Judgement {
 inline constexpr Millis kSettled{2'000};
 /// Before a copy of the VM at the source is ended, since the destination's is the newer one.
 inline constexpr Millis kOutOfDate{10'000};
-/// Before copies at both hosts, whether they run or stand still, are left to a person.
+/// Before copies at both hosts, whether they run or stand still, are left to a person; but for one
+/// that the destination's daemon suspended, which it may resume: that one is told of.
 inline constexpr Millis kGivenUp{60'000};
 
 /// Rules 1 to 4 of acting as a table: never two running copies, never none; silence proves nothing.

@@ -98,6 +98,8 @@ struct MigrationRecord {
   std::vector<std::string> set_aside;     ///< what they were renamed to
   std::string source_peer;                ///< arrival: the source's name among our peers
   bool may_return = true;                 ///< its policy allowed the way back when it left
+  /// The copy at the destination was to be ended, since the source's ran: it never is the VM.
+  bool to_be_ended = false;
 
   bool operator==(const MigrationRecord&) const = default;
 };

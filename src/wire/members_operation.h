@@ -65,6 +65,7 @@ void members(Io& io, Is<MigrationRecord> auto& record) {
   io.exact("set_aside", record.set_aside);
   io.orNull("source_peer", record.source_peer);
   sinceLater(io, "may_return", record.may_return);
+  sinceLater(io, "to_be_ended", record.to_be_ended);
 }
 
 /// `record` apart, which is not for everybody.

@@ -78,8 +78,39 @@ TEST_CASE("a source whose half has ended without its last word is not waited for
     there.state = OperationState::needs_person;
     world.time.run(Millis(30'000));
     CHECK(world.operation().state == OperationState::needs_person);
+    CHECK_THAT(world.operation().message, Catch::StartsWith("it is off here"));
+    CHECK(advises(world.operation(), "start it at one host only"));
+    CHECK(advises(world.operation(), "make sure first that a does not run it"));
+    CHECK(advises(world.operation(), "undefine it there"));
+    CHECK(world.told("arrival.done") == 0);
+    CHECK(world.told("arrival.failed") == 1);
     CHECK(world.arrivals->flights().empty());
   }
+  SECTION("and the VM stands still here") {
+    world.here.vm(ArrivalWorld::kVm).presence = {
+        .state = State::paused, .defined = true, .reason = "I/O error"};
+    there.state = OperationState::needs_person;
+    world.time.run(Millis(30'000));
+    CHECK(world.operation().state == OperationState::needs_person);
+    CHECK_THAT(world.operation().message, Catch::StartsWith("it is paused here"));
+    CHECK(advises(world.operation(), "only once you have made sure that a does not run it"));
+    CHECK(world.stateHere() == State::paused);
+    CHECK(world.arrivals->flights().empty());
+  }
+}
+
+TEST_CASE("a source that never gives its last word leaves a VM that stands still to a person") {
+  ArrivalWorld world;
+  world.time.step = Millis(10'000);
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(10'000));
+  REQUIRE(world.operation().confirmed);
+  world.sourceFallsSilent();
+  world.here.vm(ArrivalWorld::kVm).presence.state = State::paused;
+  world.time.run(std::chrono::hours(1) + std::chrono::minutes(1));
+  CHECK(world.operation().state == OperationState::needs_person);
+  CHECK_THAT(world.operation().message, Catch::StartsWith("it is paused here"));
 }
 
 TEST_CASE("a move that fails at the source ends the claim") {

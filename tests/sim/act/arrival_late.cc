@@ -12,6 +12,11 @@ using State = Presence::State;
 using Job = Presence::Job;
 using Call = platform::FakeActions::Call;
 
+bool advises(const Operation& operation, const std::string& words) {
+  return std::ranges::any_of(
+      operation.advice, [&](const auto& line) { return line.find(words) != std::string::npos; });
+}
+
 /// Its source was silent for so long that it was to be suspended, which was given up.
 struct GivenUp : ArrivalWorld {
   GivenUp() {
@@ -144,8 +149,12 @@ TEST_CASE("late: a copy that may yet be ended is not taken for the VM") {
 
   SECTION("it does not take effect") {
     world.time.run(Millis(35'000));
-    CHECK(world.operation().confirmed);
-    CHECK(world.commit());
+    CHECK(world.runs());
+    CHECK(world.operation().state == OperationState::needs_person);
+    CHECK(advises(world.operation(), "end the copy here, which is out of date"));
+    CHECK(advises(world.operation(), "start it at a, unless it runs elsewhere"));
+    CHECK(world.told("arrival.failed") == 1);
+    CHECK(world.commit().error().code == Code::refused);
   }
   SECTION("it takes effect") {
     world.here.vm(ArrivalWorld::kVm).presence = {
@@ -162,8 +171,39 @@ TEST_CASE("late: a copy that may yet be ended is not taken for the VM") {
     CHECK_FALSE(world.operation().confirmed);
     CHECK(world.commit().error().code == Code::busy);
     world.time.run(Millis(15'000));
-    CHECK(world.operation().confirmed);
+    CHECK_FALSE(world.operation().confirmed);
+    CHECK(world.operation().state == OperationState::needs_person);
   }
+}
+
+TEST_CASE("late: a copy that libvirt refuses to end is never taken for the VM") {
+  ArrivalWorld world;
+  const bool was_suspended = GENERATE(false, true);
+  if (was_suspended)
+    world.isSuspended();
+  else
+    world.arrives();
+  world.sourceIsBack();
+  world.sourceIs(State::running);
+  world.here.failNext(Call::destroy, {Code::failed, "Device or resource busy"}, 1'000'000);
+  REQUIRE(world.time.runUntil([&] { return world.here.count("destroy") > 2; }, Millis(10'000)));
+  world.sourceIs(State::absent);
+  CHECK(world.commit().error().code == Code::refused);
+  REQUIRE(world.journal.kept.at("m-1").record.to_be_ended);
+  SECTION("in the same life") {}
+  SECTION("in the next life, and the step that told of it is gone") {
+    world.killDaemon();
+    world.journal.kept.at("m-1").steps.resize(1);
+    world.startDaemon();
+  }
+  world.time.run(Millis(50'000));
+  CHECK_FALSE(ended(world.operation().state));
+  CHECK_FALSE(world.operation().confirmed);
+  world.time.run(Millis(70'000));
+  CHECK(world.operation().state == OperationState::needs_person);
+  CHECK_FALSE(world.operation().confirmed);
+  CHECK(world.here.count("resume") == 0);
+  CHECK(world.stateHere() == (was_suspended ? State::paused : State::running));
 }
 
 TEST_CASE("late: it is remembered for two minutes, and of a bounded number") {

@@ -28,6 +28,9 @@ class ArrivalWorld {
     source->on_vm = [this](Uuid) -> boost::asio::awaitable<Result<RemoteVm>> {
       co_return RemoteVm{there, {}, answers_as};
     };
+    source->on_operation = [](std::string) -> boost::asio::awaitable<Result<Operation>> {
+      co_return fail(Code::not_found, "no such operation");
+    };
     startDaemon();
   }
   ~ArrivalWorld() { killDaemon(); }

@@ -171,6 +171,8 @@ TEST_CASE(
   }));
   CHECK(world.a.libvirt.runs(kVm));
   CHECK_FALSE(world.a.operations->busy(kVm));
+  REQUIRE(world.a.moves.size() == 1);
+  CHECK(world.a.moves.front().outcome == MoveOutcome::failed);
 }
 
 }  // namespace

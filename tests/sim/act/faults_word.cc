@@ -273,6 +273,95 @@ TEST_CASE("a host that was off as a person had said, and is back without the VM,
   CHECK(world.a.count("operation.contradicted") == 0);
 }
 
+/// A person has started it at a, and b, which was not off, still has its copy.
+std::string startedThough(World& world, Where there) {
+  auto id = endedOnAWrongWord(world);
+  world.both_may_run = true;
+  world.b.libvirt.vm(kVm).presence.state = there;
+  world.a.libvirt.vm(kVm).presence.state = Where::running;
+  return id;
+}
+
+TEST_CASE("a copy that its daemon may end by itself costs nobody the one that runs") {
+  World world;
+  const auto there = GENERATE(Where::paused, Where::incoming, Where::running);
+  const auto id = startedThough(world, there);
+  linkIsMended(world);
+  CHECK(world.operation().state == State::needs_person);
+  CHECK_THAT(world.operation().message, Catch::Contains("b answers again and has web"));
+  CHECK(advises(world.operation(), "leave the one at a alone"));
+  CHECK(advises(world.operation(), "if the copy at b is still there after a minute"));
+  CHECK_FALSE(advises(world.operation(), "end one of the two"));
+  CHECK_FALSE(advises(world.operation(), "virsh start"));
+  CHECK(world.a.count("operation.contradicted") == 1);
+  CHECK(world.a.journal.kept.at(id).advice == world.operation().advice);
+  SECTION("which it does") {
+    world.b.libvirt.remove(kVm);
+    world.time.run(Millis(30'000));
+    CHECK_FALSE(advises(world.operation(), "virsh destroy"));
+    CHECK_THAT(world.operation().message, Catch::Contains("web runs at a"));
+    CHECK(advises(world.operation(), "virsh autostart"));
+    CHECK(world.a.count("operation.contradicted") == 1);
+  }
+  SECTION("which it does while the daemon here is away") {
+    world.a.kill();
+    world.b.libvirt.remove(kVm);
+    world.a.start();
+    world.time.run(Millis(30'000));
+    CHECK_FALSE(advises(world.operation(), "virsh destroy"));
+    CHECK(world.a.count("operation.contradicted") == 1);
+  }
+  SECTION("which it does not") {
+    world.time.run(Millis(120'000));
+    CHECK(advises(world.operation(), "end one of the two at once") == (there == Where::running));
+    CHECK(world.a.count("operation.contradicted") == (there == Where::running ? 2 : 1));
+  }
+}
+
+TEST_CASE("two copies that both run for a minute are told of as such") {
+  World world;
+  startedThough(world, Where::paused);
+  linkIsMended(world);
+  world.b.libvirt.vm(kVm).presence.state = Where::running;
+  world.time.run(Millis(50'000));
+  CHECK_FALSE(advises(world.operation(), "end one of the two"));
+  // While b is silent nobody knows.
+  world.cut(true);
+  world.time.run(Millis(60'000));
+  world.cut(false);
+  world.time.run(Millis(50'000));
+  CHECK_FALSE(advises(world.operation(), "end one of the two"));
+  world.time.run(Millis(40'000));
+  CHECK(advises(world.operation(), "end one of the two at once"));
+  CHECK_FALSE(advises(world.operation(), "leave the one"));
+  CHECK(advises(world.operation(), "both have written"));
+}
+
+TEST_CASE("both halves: a VM that is off at both hosts after a person's word starts at one only") {
+  World world(true);
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::verifying));
+  world.time.run(Millis(3'000));
+  REQUIRE(world.b.arrivals->find(id)->confirmed);
+  loseB(world);
+  REQUIRE(world.reaches(State::uncertain));
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  // It was off, as was said, and boots.
+  world.b.kill();
+  world.b.libvirt.losePower(kVm);
+  world.b.start();
+  linkIsMended(world);
+  const auto arrival = *world.b.arrivals->find(id);
+  CHECK(arrival.state == State::needs_person);
+  CHECK(advises(arrival, "start it at one host only"));
+  CHECK(advises(arrival, "make sure first that a does not run it"));
+  CHECK(advises(world.operation(), "only once you have made sure that b is off, or does not run"));
+  CHECK(advises(world.operation(), "start it at one host only"));
+  CHECK(advises(world.operation(), "remove its definition at b"));
+}
+
 TEST_CASE(
     "both halves: a move that a person's word has ended is over at a destination that is back") {
   World world(true);

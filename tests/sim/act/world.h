@@ -112,6 +112,8 @@ class World {
   ManualClock clock{Timestamp(std::chrono::sys_days(std::chrono::year(2026) / 11 / 21))};
   test::VirtualTime time{clock};
   Side a, b;
+  /// A third host with both halves; a's daemon and its own know each other.
+  Side& third();
 
   // What must hold all the time; a story may widen it where libvirt itself breaks it.
   bool both_may_run = false;
@@ -120,7 +122,9 @@ class World {
 
  private:
   void step(Side& from);
+  int running() const;
 
+  std::unique_ptr<Side> c_;
   std::optional<Millis> move_takes_;
   std::map<std::string, Millis> moving_for_;
 };

@@ -84,6 +84,19 @@ TEST_CASE("a claim keeps a bounded number of steps, its first among them, and no
   CHECK(claim.steps.back().note == "look " + std::to_string(2 * kMostSteps - 1));
 }
 
+TEST_CASE("what was to be ended is known as such, also once its steps are gone") {
+  auto claim = claimOf(order(), {}, kNow);
+  CHECK_FALSE(mayBeEnded(claim));
+  // As an earlier version wrote it down.
+  claim = stepped(claim, OperationState::migrating, std::string(kEnding) + ": it runs at a", kNow);
+  CHECK(mayBeEnded(claim));
+  for (std::size_t i = 0; i < kMostSteps; ++i)
+    claim = stepped(claim, OperationState::migrating, "look " + std::to_string(i), kNow);
+  CHECK_FALSE(mayBeEnded(claim));
+  claim.record.to_be_ended = true;
+  CHECK(mayBeEnded(claim));
+}
+
 TEST_CASE("how far our own suspending got is read from the steps") {
   auto claim = claimOf(order(), {}, kNow);
   CHECK(gripOf(claim) == Grip::none);

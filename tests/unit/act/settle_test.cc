@@ -53,7 +53,7 @@ const std::array<Side, 10> kThere{{
 using Row = std::array<Verdict, kThere.size()>;
 using Table = std::array<Row, kHere.size()>;
 
-void check(const Table& table, Millis unchanged, bool restarted = false) {
+void check(const Table& table, Millis unchanged, bool restarted = false, bool to_be_ended = false) {
   for (std::size_t here = 0; here < kHere.size(); ++here)
     for (std::size_t there = 0; there < kThere.size(); ++there) {
       BothSides sides;
@@ -61,6 +61,7 @@ void check(const Table& table, Millis unchanged, bool restarted = false) {
       sides.destination = kThere[there].presence;
       sides.unchanged = unchanged;
       sides.restarted = restarted;
+      sides.to_be_ended = to_be_ended;
       const auto judgement = judge(sides);
       INFO("here " << kHere[here].name << ", there " << kThere[there].name << ", for "
                    << unchanged.count() << " ms: " << judgement.words);
@@ -128,7 +129,7 @@ TEST_CASE("a copy that is out of date goes after ten seconds, not before") {
 
 TEST_CASE("copies that stand still, or run, at both hosts are left to a person after a minute") {
   const Table table{{
-      {X, X, X, X, X, S, S, S, S, S},  // running
+      {X, X, X, w, X, S, S, S, S, S},  // running
       {w, w, w, w, w, w, w, w, w, w},  // running, moving
       {w, w, w, w, w, w, w, w, w, w},  // paused, moving
       {D, w, X, w, X, D, X, X, R, R},  // paused
@@ -156,6 +157,29 @@ TEST_CASE("an emulator that died at the source is started once only") {
       {M, M, w, w, w, L, L, M, M, X},  // absent
   }};
   check(table, Millis(2'000), true);
+}
+
+TEST_CASE("what ran on at the source has not moved, whatever the copy at the destination does") {
+  const Table table{{
+      {C, C, w, w, w, S, S, S, S, S},  // running
+      {w, w, w, w, w, w, w, w, w, w},  // running, moving
+      {w, w, w, w, w, w, w, w, w, w},  // paused, moving
+      {X, X, X, X, X, R, R, R, R, R},  // paused
+      {X, X, X, X, X, S, S, S, S, S},  // paused by a person
+      {X, X, X, X, X, A, A, A, A, A},  // crashed
+      {X, X, X, X, X, A, A, A, A, A},  // off with its host
+      {X, X, X, X, X, S, S, S, S, S},  // shut down
+      {X, X, X, X, X, X, X, X, X, X},  // off, migrated
+      {X, X, X, X, X, X, X, X, X, X},  // absent
+  }};
+  check(table, Millis(2'000), false, true);
+}
+
+TEST_CASE("a copy that its daemon suspended keeps a VM that runs at the source from leaving") {
+  const Presence here{.state = State::running, .defined = true, .reason = ""};
+  const Presence there{.state = State::paused, .suspended = true, .reason = ""};
+  for (const auto unchanged : {Millis(0), Millis(60'000), Millis(86'400'000)})
+    CHECK(judge({.source = here, .destination = there, .unchanged = unchanged}).verdict == V::wait);
 }
 
 TEST_CASE("silence of either host proves nothing, for however long") {
