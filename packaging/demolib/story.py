@@ -10,6 +10,7 @@ from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 
 CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
 RAMP = 200  # s from nothing to full
+RISE, FALL = 6, 12  # s in which the load goes to its full height, and down again
 MEASURE = 10  # s
 CALM = 8  # s
 BUSY = 0.3  # cores: what else runs on the machine then decides when a host of one core runs short
@@ -161,13 +162,21 @@ class Story:
         facts["lead_ratio"] = facts["predicted_lead_s"] / facts["measured_lead_s"] if at > made else None
         teller.say(f"MEASURED: host-A runs short {at - begin:.0f} s after the load began to rise, {at - made:.0f} s "
                    f"after that was foreseen; foreseen were {facts['predicted_lead_s']:.0f} s")
-        world.order(world.source, WEB, FULL_CORES)
+        self._change(FULL_CORES * (at - begin) / RAMP, FULL_CORES, RISE)
         teller.say(f"{WEB} now has its full load, {FULL_CORES} cores; {STEADY} wants {STEADY_CORES}, and host-A has "
                    f"{cores(self.facts['conditions']['host_cpus'])}")
         time.sleep(3)
         self._measure(facts, {WEB: world.source, STEADY: world.source})
         facts["moved"] = bool(world.moves(world.source)) or not world.speaks(world.source, WEB)
         teller.say(f"it gets {facts['work_units_per_s']:.0f} units of work a second done; nothing was moved")
+
+    def _change(self, before, after, within):
+        """Takes the load of the guest from so many cores to so many, a step a second: a jump to full height and down
+        again within seconds would teach forecasts to expect the like at any moment for minutes."""
+        for second in range(1, within + 1):
+            cores_now = before + (after - before) * second / within
+            self.world.order(self.world.source, WEB, round(cores_now, 3) or None)
+            time.sleep(1)
 
     def _measure(self, facts, places):
         done = self.world.work(places, MEASURE)
@@ -177,8 +186,8 @@ class Story:
     def _relieve(self):
         world, teller = self.world, self.teller
         since = time.time()
-        world.order(world.source, WEB, None)
-        teller.say(f"the load of {WEB} is taken away")
+        teller.say(f"the load of {WEB} is taken away, within {FALL} s")
+        self._change(FULL_CORES, 0, FALL)
         wait_for(lambda: world.event(world.source, "host.relieved", since), 60, "host-A is relieved", every=0.5)
         teller.say("host-A is relieved")
         world.automation(world.source, "off")

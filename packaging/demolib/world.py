@@ -5,6 +5,7 @@ import pathlib
 import platform
 import socket
 import subprocess
+import tomllib
 import sys
 import time
 
@@ -23,14 +24,13 @@ STEADY_CORES = 0.55
 FULL_CORES = 0.9
 FIRST_PORT = 8701
 
-# On a single core two guests wait for each other well before it is full: measured here, for three tenths of it when what
-# they want adds up to a core. A host of many cores is contended long before its VMs wait for so much. Rounds are a second
-# here: six of them, so that chance does not decide when the host is contended, and what is further away than a minute is
-# not acted upon, since a ramp of half a minute says little about that. The neighbour stays where it is, as its policy
-# says, so that both ramps are about the guest whose load rises.
+# Rounds are a second here: a host is contended after six of them, so that chance does not decide when, and what is
+# further away than a minute is not acted upon, since a ramp of half a minute says little about that. With VMs whose
+# load has lately gone up and down within minutes half is much to ask of a probability: a third is acted upon. The
+# neighbour stays where it is, as its policy says, so that both ramps are about the guest whose load rises.
 SETTINGS = """\
 [plan]
-contended_share = 0.3
+threshold = 0.35
 contended_rounds = 6
 act_within = "1m"
 hold_rounds = 4
@@ -105,7 +105,8 @@ class World:
         return {"virtseer": version.strip(), "commit": commit.strip() or None, "kernel": platform.release(),
                 "machine_cpus": os.cpu_count(), "machine_memory_bytes": int(memory) * 1024,
                 "load_average": os.getloadavg()[0], "accelerator": self.lab.guests.accelerator(),
-                "host_cpus": facts["capacity"]["cpus"], "steady_cores": STEADY_CORES, "full_cores": FULL_CORES}
+                "host_cpus": facts["capacity"]["cpus"], "steady_cores": STEADY_CORES, "full_cores": FULL_CORES,
+                "settings": tomllib.loads(SETTINGS)["plan"]}
 
     def others(self):
         """CPU seconds that everything but the two hosts has used on this machine so far."""

@@ -3,15 +3,18 @@
 namespace virtseer::daemon {
 namespace {
 
-constexpr double kRelieved = 0.5;
+constexpr double kRelieved = 0.5;  ///< of what must be waited for
+constexpr double kRoom = 0.9;      ///< of the cores: so much wanted at most is no contention
 
 }  // namespace
 
-std::optional<ContentionWatch::Change> ContentionWatch::take(std::optional<double> delay_cores,
+std::optional<ContentionWatch::Change> ContentionWatch::take(std::optional<Measure> measure,
                                                              double capacity, Timestamp now) {
-  if (!delay_cores || !(capacity > 0)) return std::nullopt;
-  const double limit = share_ * capacity;
-  const bool speaks = contended_ ? *delay_cores < kRelieved * limit : *delay_cores >= limit;
+  if (!measure || !(capacity > 0)) return std::nullopt;
+  const double wanted = (measure->used + measure->waited) / capacity;
+  const double waited = measure->waited / capacity;
+  const bool speaks =
+      contended_ ? waited < kRelieved * share_ || wanted < kRoom : waited >= share_ && wanted >= 1;
   if (!speaks) {
     rounds_ = 0;
     return std::nullopt;

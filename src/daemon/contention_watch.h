@@ -7,9 +7,11 @@
 
 namespace virtseer::daemon {
 
-/// Tells whether a host is contended as measured: the vCPUs of its VMs wait together for at least
-/// `share` of its cores, `rounds` in a row. It is relieved once they wait for less than half of
-/// that, as many in a row; in between it stays as it was.
+/// Tells whether a host is contended as measured, which is what forecasts foresee: its VMs want at
+/// least the cores that it has (CPU time and waiting of their vCPUs together), and wait for at
+/// least `share` of these, `rounds` in a row. It is relieved once they wait for less than half of
+/// that, or want less than nine tenths of its cores, as many in a row; in between it stays as it
+/// was.
 class ContentionWatch {
  public:
   ContentionWatch(double share, std::uint32_t rounds) : share_(share), needed_(rounds) {}
@@ -19,9 +21,15 @@ class ContentionWatch {
     Timestamp since;  ///< the first of these rounds
   };
 
-  /// One round's measure, in cores; `delay_cores` is absent where nothing new was measured: such a
-  /// round says nothing and breaks nothing. Returns what has changed, if it has.
-  std::optional<Change> take(std::optional<double> delay_cores, double capacity, Timestamp now);
+  /// What the vCPUs of all VMs and the host itself used, and what the vCPUs waited for, in cores.
+  struct Measure {
+    double used = 0;
+    double waited = 0;
+  };
+
+  /// One round's measure; absent where nothing new was measured: such a round says nothing and
+  /// breaks nothing. `capacity` in cores. Returns what has changed, if it has.
+  std::optional<Change> take(std::optional<Measure> measure, double capacity, Timestamp now);
 
   bool contended() const { return contended_; }
   /// Since when it is contended; absent: it is not.

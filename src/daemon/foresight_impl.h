@@ -35,7 +35,7 @@ struct Foresight::Impl {
   boost::asio::awaitable<void> learn(std::vector<Vm> running);
   boost::asio::awaitable<std::vector<VmHistory>> readHistories(std::vector<Uuid> vms);
   boost::asio::awaitable<RoundOrder> gather(std::vector<Vm> running);
-  void measure(double delay_cores, bool measured);
+  void measure(double used_cores, double delay_cores, bool measured);
   void adopt(RoundAnswer answer);
   /// Only once what the store has was taken up: else it would be written over unread.
   boost::asio::awaitable<void> keep();

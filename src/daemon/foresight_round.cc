@@ -226,7 +226,7 @@ asio::awaitable<RoundOrder> Foresight::Impl::gather(std::vector<Vm> running) {
   feed.keep(present);
   order.now = clock.wall();
   last_round = order.now;
-  measure(delay, measured);
+  measure(used, delay, measured);
   const auto host = context.host();
   if (const auto now = feed.ownCpus(context.series(), host.uuid, order.now, used))
     own_cpus = own_cpus ? *own_cpus + kOwnGain * (*now - *own_cpus) : *now;
@@ -238,23 +238,26 @@ asio::awaitable<RoundOrder> Foresight::Impl::gather(std::vector<Vm> running) {
   co_return order;
 }
 
-void Foresight::Impl::measure(double delay, bool measured) {
+void Foresight::Impl::measure(double used, double delay, bool measured) {
   if (measured) delay_cores = delay;
   const auto host = context.host();
-  const auto change =
-      watch.take(measured ? std::optional(delay) : std::nullopt, host.capacity.cpus, clock.wall());
+  const double itself = std::max(0.0, own_cpus.value_or(0) - config.host.reserve_cpus);
+  const auto change = watch.take(
+      measured ? std::optional(ContentionWatch::Measure{used + itself, delay}) : std::nullopt,
+      host.capacity.cpus, clock.wall());
   if (!change) return;
-  context.report(
-      {.time = clock.wall(),
-       .severity = change->contended ? Severity::warning : Severity::info,
-       .kind = change->contended ? "host.contended" : "host.relieved",
-       .entity = host.uuid,
-       .message = fmt::format("{}: its VMs wait for {} of {}",
-                              change->contended ? "the host is contended" : "the host is relieved",
-                              decide::cores(delay), decide::cores(host.capacity.cpus)),
-       .fields = {{"delay_cores", fmt::format("{:.3f}", delay)},
-                  {"capacity", fmt::format("{:.3f}", host.capacity.cpus)},
-                  {"since", rfc3339(change->since)}}});
+  context.report({.time = clock.wall(),
+                  .severity = change->contended ? Severity::warning : Severity::info,
+                  .kind = change->contended ? "host.contended" : "host.relieved",
+                  .entity = host.uuid,
+                  .message = fmt::format(
+                      "{}: its VMs use {} of {}, and wait for {}",
+                      change->contended ? "the host is contended" : "the host is relieved",
+                      decide::cores(used), decide::cores(host.capacity.cpus), decide::cores(delay)),
+                  .fields = {{"delay_cores", fmt::format("{:.3f}", delay)},
+                             {"used_cores", fmt::format("{:.3f}", used)},
+                             {"capacity", fmt::format("{:.3f}", host.capacity.cpus)},
+                             {"since", rfc3339(change->since)}}});
 }
 
 void Foresight::Impl::adopt(RoundAnswer answer) {

@@ -93,7 +93,8 @@ TEST_CASE("a VM's past is read as demand and goes on with the next row") {
 TEST_CASE("a host is contended after some rounds, and relieved well below that") {
   ContentionWatch watch(0.1, 3);
   const auto take = [&](int second, std::optional<double> delay) {
-    return watch.take(delay, 4, at(second));
+    if (!delay) return watch.take(std::nullopt, 4, at(second));
+    return watch.take(ContentionWatch::Measure{3.9, *delay}, 4, at(second));
   };
   CHECK_FALSE(take(0, 0.5));
   CHECK_FALSE(take(1, 0.5));
@@ -114,7 +115,22 @@ TEST_CASE("a host is contended after some rounds, and relieved well below that")
   CHECK_FALSE(over->contended);
   CHECK(over->since == at(20));
   CHECK_FALSE(watch.since());
-  CHECK_FALSE(watch.take(5, 0, at(23)));
+  CHECK_FALSE(watch.take(ContentionWatch::Measure{5, 5}, 0, at(23)));
+}
+
+TEST_CASE("VMs that wait though they want less than the host has do not make it contended") {
+  ContentionWatch watch(0.1, 2);
+  const auto take = [&](int second, double used, double waited) {
+    return watch.take(ContentionWatch::Measure{used, waited}, 4, at(second));
+  };
+  for (int i = 0; i < 10; ++i) CHECK_FALSE(take(i, 2.9, 1.0));
+  CHECK_FALSE(take(10, 3, 1));
+  REQUIRE(take(11, 3, 1));
+  for (int i = 12; i < 20; ++i) CHECK_FALSE(take(i, 2.7, 1.0));
+  CHECK_FALSE(take(20, 2.5, 1));
+  const auto over = take(21, 2.5, 1);
+  REQUIRE(over);
+  CHECK_FALSE(over->contended);
 }
 
 TEST_CASE("VMs that do not come back are forgotten after a week, across restarts") {
