@@ -70,6 +70,7 @@ Operation claimOf(const ReserveOrder& order, const Host& self, Timestamp now) {
   claim.to_name = self.name;
   claim.copy_storage = order.copy_storage;
   claim.cpus = order.cpus;
+  claim.record.may_share = order.may_share;
   claim.memory_bytes = order.memory_bytes;
   claim.created = now;
   return stepped(std::move(claim), OperationState::reserved,
@@ -84,8 +85,9 @@ bool sameClaim(const Operation& claim, const ReserveOrder& order) {
 }
 
 ReservationRequest roomFor(const Operation& claim) {
-  return {claim.id,   claim.vm,           claim.vm_name,
-          claim.cpus, claim.memory_bytes, claim.origin != OperationOrigin::plan};
+  return {claim.id,           claim.vm,
+          claim.vm_name,      claim.cpus,
+          claim.memory_bytes, claim.origin != OperationOrigin::plan || claim.record.may_share};
 }
 
 Reservation reservationOf(const Operation& claim, Timestamp expires) {

@@ -61,6 +61,7 @@ ReserveOrder reserveOrder(const Operation& operation, const Host& self, std::str
   order.from = self.uuid;
   order.from_name = self.name;
   order.cpus = operation.cpus;
+  order.may_share = operation.record.may_share;
   order.memory_bytes = operation.memory_bytes;
   order.copy_storage = operation.copy_storage;
   order.live_xml = std::move(live_xml);

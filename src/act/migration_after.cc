@@ -33,6 +33,7 @@ asio::awaitable<void> Migration::watch() {
   auto started = clock.mono(), heard = started, ran = started;
   WatchView view;
   view.before = op_.before;
+  view.may_share = op_.record.may_share;
   for (;;) {
     const auto answer = co_await askThere();
     view.now.reset();

@@ -86,7 +86,7 @@ void Migration::report(std::string kind, Severity severity, std::string message)
 PastMove Migration::pastMove(MoveOutcome outcome) const {
   return {op_.from,    op_.to,
           op_.created, shared_.clock.wall(),
-          outcome,     op_.origin == OperationOrigin::plan};
+          outcome,     op_.origin == OperationOrigin::plan && !op_.record.may_share};
 }
 
 std::optional<Error> Migration::tooLate() const {

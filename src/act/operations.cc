@@ -85,6 +85,7 @@ struct Operations::Impl {
     out.to = peer.host().value_or(Uuid{});
     out.to_name = peer.name();
     out.cpus = order.cpus;
+    out.record.may_share = order.may_share;
     out.memory_bytes = vm.memory_bytes.value_or(0);
     out.created = out.updated = shared.clock.wall();
     out.steps.push_back({OperationState::planned, out.created, ""});

@@ -44,6 +44,7 @@ struct MigrationOrder {
   std::vector<std::string> reasons;
   double cpus = 0;                   ///< to reserve; 0: what it wants now
   std::optional<bool> copy_storage;  ///< absent: if a disk is not shared and policy allows it
+  bool may_share = false;            ///< cores that are spoken for there do not refuse it
 };
 
 /// What a move would meet.

@@ -54,8 +54,12 @@ WatchJudgement whileRunning(const WatchView& view, const MigrationRules& rules) 
   if (auto fault = agentFault(view, rules)) return {WatchAct::failed, std::move(*fault)};
   if (view.elapsed < rules.watch) return {WatchAct::go_on, ""};
   if (auto fault = ticksFault(view)) return {WatchAct::failed, std::move(*fault)};
-  if (auto fault = delayFault(view, rules)) return {WatchAct::failed, std::move(*fault)};
-  return {WatchAct::held, fmt::format("watched for {} s", seconds(view.elapsed))};
+  auto words = fmt::format("watched for {} s", seconds(view.elapsed));
+  if (auto fault = delayFault(view, rules)) {
+    if (!view.may_share) return {WatchAct::failed, std::move(*fault)};
+    words += fmt::format("; {}, which is no reason to bring it back", *fault);
+  }
+  return {WatchAct::held, std::move(words)};
 }
 
 }  // namespace

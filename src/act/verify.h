@@ -18,6 +18,7 @@ struct WatchView {
   Millis silent{0};                 ///< since the destination last answered
   Millis still{0};                  ///< for how long its vCPUs have stood still
   bool revived = false;             ///< it died there and was started once more
+  bool may_share = false;           ///< it was sent to a host known to be crowded
 
   bool operator==(const WatchView&) const = default;
 };

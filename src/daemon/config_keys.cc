@@ -105,7 +105,8 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "figures of a guest's memory are stale. 0s leaves them alone.",
      VIRTSEER_SLOT_AS(SecondsSlot, libvirt.balloon_period_s), nullptr},
     {"echo.interval", "duration", 200, 10 * kMinute,
-     "How often agents are told to send an echo: at most a third of migration.echo_back.",
+     "How often agents are told to send an echo: at most a third of migration.echo_back, where "
+     "there are peers.",
      VIRTSEER_SLOT(echo.interval), nullptr},
     {"echo.max_faults", "whole number", 1, 1000, "How many faulty frames close an agent's link.",
      VIRTSEER_SLOT_AS(CountSlot, echo.max_faults), nullptr},
@@ -211,8 +212,8 @@ constexpr auto kLastKeys = std::to_array<ConfigKey>({
      "Contention that is further away than this is said and not acted upon.",
      VIRTSEER_SLOT(plan.act_within), nullptr},
     {"plan.target_limit", "probability", 0, 1,
-     "The highest probability of contention that a move may bring to its target; below "
-     "plan.threshold.",
+     "The highest probability of contention that a move may bring to its target, but for moves "
+     "that empty a host in maintenance; below plan.threshold.",
      VIRTSEER_SLOT(plan.target_limit), nullptr},
     {"plan.margin", "share", 0, 1,
      "The least share of a host's shortage that a move must take away, or it is not worth it.",
@@ -239,7 +240,8 @@ constexpr auto kLastKeys = std::to_array<ConfigKey>({
      "Moves that virtseer begins within any hour, in the fleet.",
      VIRTSEER_SLOT_AS(CountSlot, plan.per_hour), nullptr},
     {"plan.contended_share", "share", 0.001, 1,
-     "A host is contended where its VMs wait for more than this share of its cores.",
+     "A host is contended where its VMs want all its cores, and wait for at least this share of "
+     "them.",
      VIRTSEER_SLOT(plan.contended_share), nullptr},
     {"plan.contended_rounds", "whole number", 1, 1000,
      "In how many rounds one after the other they must, and must no more until it is relieved.",

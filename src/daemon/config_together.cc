@@ -83,7 +83,7 @@ void checkEchoes(const Config& config, Faults& faults) {
   constexpr int kEchoes = 3;
   const auto& interval = config.echo.interval;
   const auto& echo_back = config.migration.echo_back;
-  if (kEchoes * interval <= echo_back) return;
+  if (config.peers.empty() || kEchoes * interval <= echo_back) return;
   faults.emplace_back(
       "echo.interval",
       fmt::format("{} is longer than a third of migration.echo_back, {}: a VM that does well would "

@@ -171,7 +171,8 @@ void DaemonDecisions::carryOut(const PlanStep& step) {
                                          .return_of = {},
                                          .reasons = step.reasons,
                                          .cpus = step.cpus,
-                                         .copy_storage = {}}));
+                                         .copy_storage = {},
+                                         .may_share = step.cause == StepCause::maintenance}));
 }
 
 asio::awaitable<void> DaemonDecisions::begin(act::MigrationOrder order) {

@@ -13,18 +13,27 @@ namespace {
 constexpr Millis kSilence = std::chrono::minutes(1);
 constexpr Millis kToldFor = std::chrono::hours(24);
 
+/// Whether it shows that what an older operation of the VM left to a person is seen to, or tells of
+/// it in its place: an attempt that failed or was refused does not.
+bool supersedes(const Operation& operation) {
+  return !ended(operation.state) || operation.state == OperationState::done ||
+         operation.state == OperationState::returned ||
+         operation.state == OperationState::needs_person;
+}
+
 }  // namespace
 
 std::vector<std::string> operationProblems(const std::vector<Operation>& operations,
                                            Timestamp now) {
   std::vector<std::string> out;
-  std::set<Uuid> moved;
+  std::set<Uuid> mended;
   for (const auto& operation : operations) {
-    const bool newest = moved.insert(operation.vm).second;
     const bool uncertain = operation.state == OperationState::uncertain;
-    const bool left = operation.state == OperationState::needs_person && newest &&
-                      now - operation.updated < kToldFor;
-    if (!uncertain && !left) continue;
+    const bool left = operation.state == OperationState::needs_person &&
+                      !mended.contains(operation.vm) && now - operation.updated < kToldFor;
+    const bool stands = operation.state == OperationState::settling && !operation.advice.empty();
+    if (supersedes(operation)) mended.insert(operation.vm);
+    if (!uncertain && !left && !stands) continue;
     out.push_back(fmt::format("{} {}: {}; 'virtseer operation {}' says what to do",
                               printable(operation.vm_name),
                               uncertain ? "may run at a host that is silent" : "needs a person",

@@ -51,12 +51,21 @@ double freeCores(const Placement::HostRow& host) {
   return host.state->capacity.cpus - host.contention.mean_cpus;
 }
 
+/// Whether a host comes into question all the same: who empties a host for maintenance wants it
+/// empty, and crowded is better than off.
+bool onlyCrowded(const RankedHost& host, StepCause cause) {
+  return cause == StepCause::maintenance && std::ranges::all_of(host.excluded, [](const auto& why) {
+           return why.why == Refusal::contended;
+         });
+}
+
 /// Why no VM at all can go to a host, whatever it is.
-std::optional<Exclusion> closed(const Placement::HostRow& host, const PlannerRules& rules) {
+std::optional<Exclusion> closed(const Placement::HostRow& host, StepCause cause,
+                                const PlannerRules& rules) {
   if (!host.unusable.empty()) return host.unusable.front();
   if (host.state->maintenance)
     return Exclusion{Refusal::maintenance, "is in maintenance", "its maintenance were over"};
-  if (host.contention.probability > rules.target_limit)
+  if (cause != StepCause::maintenance && host.contention.probability > rules.target_limit)
     return Exclusion{
         Refusal::contended,
         fmt::format("{} likely to run short as it is, {} is allowed ({} of {} wanted on average)",
@@ -71,7 +80,7 @@ void openTargets(Search& search) {
   const auto& hosts = search.placement.hosts();
   for (std::uint32_t host = 0; host < hosts.size(); ++host) {
     if (host == search.from) continue;
-    if (auto why = closed(hosts[host], search.rules))
+    if (auto why = closed(hosts[host], search.cause, search.rules))
       search.choice.rejected.push_back(rejectHost(*hosts[host].state, std::move(*why)));
     else
       search.targets.push_back(host);
@@ -95,18 +104,39 @@ std::vector<Exclusion> gate(const Search& search, std::uint32_t vm, const Policy
   return out;
 }
 
+/// What the host would lack with the VM there; a host that fits lacks less than any other.
+long long lacking(const RankedHost& host) {
+  return host.fits() ? -1 : std::llround(host.after.shortage_cpus * 1e6);
+}
+
+/// Why a host was not chosen that comes into question too.
+Exclusion comesSecond(const RankedHost& host, const RankedHost& best) {
+  if (host.fits())
+    return {Refusal::lower_score,
+            fmt::format("fits too, with a score of {:.2f} against {:.2f} of {}", host.score,
+                        best.score, label(best.name)),
+            ""};
+  return {
+      Refusal::contended,
+      fmt::format("{} likely to run short with the VM there ({} wanted on average): {} has "
+                  "more room",
+                  percent(host.after.probability), cores(host.after.mean_cpus), label(best.name)),
+      ""};
+}
+
 /// The best host for a VM among those worth judging; the others go to the rejections.
 std::optional<Candidate> bestTarget(Search& search, std::uint32_t vm, const Policy& policy) {
   const auto& placement = search.placement;
   std::vector<std::pair<RankedHost, std::pair<std::uint32_t, bool>>> fitting;
-  std::size_t looked_at = 0;
+  std::size_t looked_at = 0, fit = 0;
   const auto& guest = *placement.vms()[vm].vm;
   for (const auto host : search.targets) {
-    if (fitting.size() >= search.rules.shortlist) break;
+    if (fit >= search.rules.shortlist) break;
     ++looked_at;
     bool shared = false;
     auto ranked = judge(search.placement, vm, host, policy, search.rules, search.now, &shared);
-    if (ranked.fits())
+    fit += ranked.fits() ? 1 : 0;
+    if (ranked.fits() || onlyCrowded(ranked, search.cause))
       fitting.push_back({std::move(ranked), {host, shared}});
     else
       search.choice.rejected.push_back(
@@ -116,19 +146,18 @@ std::optional<Candidate> bestTarget(Search& search, std::uint32_t vm, const Poli
     search.choice.rejected.push_back(
         rejectVm(guest, {Refusal::fewer_cores,
                          fmt::format("{} more hosts have fewer free cores than the {} that fit it",
-                                     search.targets.size() - looked_at, fitting.size()),
+                                     search.targets.size() - looked_at, fit),
                          ""}));
   if (fitting.empty()) return std::nullopt;
-  std::ranges::sort(fitting,
-                    [](const auto& a, const auto& b) { return ranksBefore(a.first, b.first); });
+  std::ranges::sort(fitting, [](const auto& a, const auto& b) {
+    const auto x = lacking(a.first), y = lacking(b.first);
+    return x != y ? x < y : ranksBefore(a.first, b.first);
+  });
   static constexpr std::size_t kRunnersUp = 3;
   for (std::size_t i = 1; i < std::min(fitting.size(), kRunnersUp + 1); ++i)
-    search.choice.rejected.push_back(rejectPair(
-        guest, *placement.hosts()[fitting[i].second.first].state,
-        {{Refusal::lower_score,
-          fmt::format("fits too, with a score of {:.2f} against {:.2f} of {}",
-                      fitting[i].first.score, fitting[0].first.score, label(fitting[0].first.name)),
-          ""}}));
+    search.choice.rejected.push_back(rejectPair(guest,
+                                                *placement.hosts()[fitting[i].second.first].state,
+                                                {comesSecond(fitting[i].first, fitting[0].first)}));
   Candidate out;
   out.vm = vm;
   out.to = fitting[0].second.first;

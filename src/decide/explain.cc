@@ -60,6 +60,19 @@ std::string mainReasons(const Plan& plan) {
 
 }  // namespace
 
+std::string whyNowhere(const std::vector<Rejection>& all) {
+  if (all.empty()) return "there is no other host";
+  constexpr std::size_t kMost = 3;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(all.size(), kMost); ++i) {
+    if (i > 0) out += "; ";
+    if (all[i].host) out += label(all[i].host_name) + ": ";
+    out += all[i].words;
+  }
+  if (all.size() > kMost) out += fmt::format("; and {} more reasons", all.size() - kMost);
+  return out;
+}
+
 std::string words(const Contention& contention) {
   if (!contention.until)
     return fmt::format("not foreseen to run short of CPU ({} likely at most)",
@@ -104,12 +117,14 @@ std::vector<std::string> reasons(const PlanStep& step, const HostOutlook& source
         vm, percent(step.from_after.probability), percent(step.from_before.probability),
         percent(step.relief), percent(rules.margin)));
   }
-  out.push_back(
-      fmt::format("{} with {} on it is {} likely to run short, {} is allowed ({} wanted "
-                  "on average)",
-                  label(step.to_name), vm, percent(step.to_after.probability),
-                  percent(rules.target_limit), cores(step.to_after.mean_cpus)));
-  out.push_back(fmt::format("it has the best score, {:.2f}", step.score));
+  const bool crowded = step.to_after.probability > rules.target_limit;
+  out.push_back(fmt::format(
+      "{} with {} on it is {} likely to run short, {} ({} wanted on average)", label(step.to_name),
+      vm, percent(step.to_after.probability),
+      crowded ? "but no host that can take it has more room, and maintenance counts more"
+              : percent(rules.target_limit) + " is allowed",
+      cores(step.to_after.mean_cpus)));
+  if (!crowded) out.push_back(fmt::format("it has the best score, {:.2f}", step.score));
   out.push_back(fmt::format("the move takes {}", words(step.cost)));
   return out;
 }

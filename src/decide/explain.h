@@ -18,6 +18,10 @@ std::string words(const MoveCost& cost);
 std::vector<std::string> reasons(const PlanStep& step, const HostOutlook& source,
                                  const PlannerRules& rules);
 
+/// Why a VM has nowhere to go, from what was rejected for it: the first few reasons, and how many
+/// more there are.
+std::string whyNowhere(const std::vector<Rejection>& all);
+
 /// What would have to be otherwise for a plan to be another one: at most a handful, from what was
 /// rejected for a single reason.
 std::vector<std::string> counterfactuals(const Plan& plan);

@@ -195,8 +195,7 @@ void Round::empty(std::uint32_t host) {
     else
       plan_.reasons.push_back(fmt::format(
           "{} stays on {}, which is in maintenance: {}", label(placement_.vms()[vm].vm->name),
-          label(placement_.hosts()[host].state->name),
-          choice.rejected.empty() ? "there is no other host" : choice.rejected.front().words));
+          label(placement_.hosts()[host].state->name), whyNowhere(choice.rejected)));
     reject(std::move(choice.rejected));
   }
 }
@@ -229,7 +228,7 @@ void Round::step(const Trouble& trouble, Candidate& best) {
   placement_.move(best.vm, best.to);
   if (step.state == StepState::due) {
     placement_.countFlight(trouble.host, best.to);
-    ++this_hour_;
+    if (trouble.cause == StepCause::contention) ++this_hour_;
   }
   if (step.executable) state_.issued.push_back({step.vm, step.from, step.to, now_});
   plan_.steps.push_back(std::move(step));

@@ -31,7 +31,8 @@ struct ReserveOrder {
   OperationOrigin origin = OperationOrigin::person;
   /// StorageReach::id of each disk that is not copied, but for media that hosts hold for themselves
   std::vector<std::string> storage = {};
-  bool unlocked = false;  ///< its policy allows shared disks without a lock manager
+  bool unlocked = false;   ///< its policy allows shared disks without a lock manager
+  bool may_share = false;  ///< cores that are spoken for are no reason to refuse it
 
   bool operator==(const ReserveOrder&) const = default;
 };

@@ -65,6 +65,7 @@ void members(Io& io, Is<MigrationRecord> auto& record) {
   io.exact("set_aside", record.set_aside);
   io.orNull("source_peer", record.source_peer);
   sinceLater(io, "may_return", record.may_return);
+  sinceLater(io, "may_share", record.may_share);
   sinceLater(io, "to_be_ended", record.to_be_ended);
 }
 
@@ -165,6 +166,7 @@ void members(Io& io, Is<ReserveOrder> auto& order) {
   sinceLater(io, "origin", order.origin);
   sinceLater(io, "storage", order.storage);
   sinceLater(io, "unlocked", order.unlocked);
+  sinceLater(io, "may_share", order.may_share);
 }
 
 template <class Io>

@@ -55,6 +55,32 @@ TEST_CASE("both halves: a VM that does not do well comes back") {
   checkTruth(world);
 }
 
+TEST_CASE("both halves: a crowded host takes what leaves a host in maintenance, and keeps it") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.b.used_cpus = 16;
+  world.b.wellbeing.cpu_delay_cores = 3.0;
+  auto order = sim::order(kVm, "b", OperationOrigin::plan);
+  order.cpus = 1;
+
+  SECTION("what comes for another reason is refused") {
+    world.begin(order);
+    REQUIRE(world.ends());
+    CHECK(world.operation().state == State::refused);
+    CHECK_THAT(world.operation().message, Catch::Contains("0.00 cores of"));
+  }
+  SECTION("it is taken, watched, and not brought back") {
+    order.may_share = true;
+    world.begin(order);
+    REQUIRE(world.reaches(State::verifying));
+    world.b.kill();
+    world.b.start();
+    REQUIRE(world.ends());
+    CHECK(world.operation().state == State::done);
+    checkTruth(world);
+  }
+}
+
 TEST_CASE("both halves: the last word is lost, the source runs again, the destination gives way") {
   World world(true);
   world.both_may_run = true;  // until the destination's daemon has suspended its copy

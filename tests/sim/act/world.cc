@@ -82,9 +82,10 @@ void Side::startArrivals() {
     host.name = name;
     return host;
   };
-  context.room = [] {
+  context.room = [this] {
     HostRoom room;
     room.cpus = 16;
+    room.used_cpus = used_cpus;
     room.memory_bytes = std::uint64_t{64} << 30;
     return room;
   };

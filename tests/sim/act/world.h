@@ -65,6 +65,7 @@ class Side {
   std::unique_ptr<act::Arrivals> arrivals;  ///< only with both halves
   Policy policy;
   bool stopped = false;      ///< the global stop holds
+  double used_cpus = 0;      ///< with both halves: of its 16
   std::optional<Uuid> gone;  ///< a VM "web" that was here once
   bool arriving = false;     ///< the arrival of each of its VMs has not ended
   act::MigrationRules rules;

@@ -173,10 +173,11 @@ HostRoom Fleet::room(const HostState& host) const {
 void Fleet::begin(const PlanStep& step) {
   ordered.push_back(step);
   const auto operation = "op-" + std::to_string(++last_operation_);
-  const auto promised =
-      ledgers.at(step.to_name)
-          .request(room(host(step.to_name)),
-                   {operation, step.vm, step.vm_name, step.cpus, step.memory_bytes}, now_);
+  const auto promised = ledgers.at(step.to_name)
+                            .request(room(host(step.to_name)),
+                                     {operation, step.vm, step.vm_name, step.cpus,
+                                      step.memory_bytes, step.cause == StepCause::maintenance},
+                                     now_);
   if (!promised) {
     ++refused;
     vm(step.vm_name).moves.push_back({step.from, step.to, now_, now_, MoveOutcome::refused, true});

@@ -67,6 +67,47 @@ TEST_CASE("what cannot leave a host in maintenance is named, and the rest goes")
   REQUIRE(fleet.where("backed-up") == "b");
 }
 
+TEST_CASE("a host in maintenance is emptied onto crowded hosts too, the least crowded first") {
+  Fleet fleet;
+  fleet.addHost("a", 8);
+  fleet.addHost("b", 4);
+  fleet.addHost("c", 4);
+  fleet.addVm("large", "a", steady(2));
+  fleet.addVm("on-b", "b", steady(3.9));
+  fleet.addVm("on-c", "c", steady(2.5));
+  fleet.host("a").maintenance = true;
+
+  const auto plan = fleet.round();
+
+  REQUIRE(plan.steps.size() == 1);
+  REQUIRE(plan.steps[0].to_name == "c");
+  REQUIRE_THAT(plan.steps[0].reasons,
+               Catch::Matchers::VectorContains(
+                   std::string("c with large on it is 100 % likely to run short, but no host that "
+                               "can take it has more room, and maintenance counts more (4.50 cores "
+                               "wanted on average)")));
+  fleet.run(std::chrono::minutes(2));
+  REQUIRE(fleet.where("large") == "c");
+}
+
+TEST_CASE("who stays on a host in maintenance is said with every host that cannot take it") {
+  Fleet fleet;
+  fleet.addHost("a", 8);
+  fleet.addHost("b", 8, kGiB);
+  fleet.addHost("c", 8).maintenance = true;
+  fleet.addVm("large", "a", steady(1), 4 * kGiB);
+  fleet.host("a").maintenance = true;
+
+  const auto plan = fleet.round();
+
+  REQUIRE(plan.steps.empty());
+  REQUIRE(plan.reasons.size() == 1);
+  INFO(plan.reasons[0]);
+  REQUIRE(plan.reasons[0].starts_with("large stays on a, which is in maintenance: "));
+  REQUIRE(plan.reasons[0].find("b: ") != std::string::npos);
+  REQUIRE(plan.reasons[0].find("c: is in maintenance") != std::string::npos);
+}
+
 TEST_CASE("a host in maintenance takes nobody") {
   Fleet fleet;
   fleet.addHost("a", 4);

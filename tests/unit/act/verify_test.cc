@@ -56,6 +56,17 @@ TEST_CASE("an agent that was heard before must be heard again in time") {
   }
 }
 
+TEST_CASE("vCPUs that wait more are told, and no fault, where it was sent to a crowded host") {
+  auto view = wellAt(Millis(60'000));
+  view.now->wellbeing.cpu_delay_cores = 3.0;
+  CHECK(judge(view, kRules).act == WatchAct::failed);
+  view.may_share = true;
+  CHECK(judge(view, kRules).act == WatchAct::held);
+  CHECK_THAT(judge(view, kRules).words, Catch::Contains("its vCPUs wait 75 %"));
+  view.now->wellbeing.ticks = 1000;
+  CHECK(judge(view, kRules).act == WatchAct::failed);
+}
+
 TEST_CASE("vCPUs that wait more than before, beyond the margin, fail it at the end only") {
   auto view = wellAt(Millis(30'000));
   view.now->wellbeing.cpu_delay_cores = 1.5;  // 60 % of what it wants, 33 % before

@@ -235,12 +235,16 @@ TEST_CASE("horizons rise and are at least six steps long", "[config]") {
 TEST_CASE("three echoes fit into the time in which an agent must be heard after a move",
           "[config]") {
   const Folder folder;
+  std::string peers;
   const auto interval = [&](const std::string& interval, const std::string& echo_back) {
     return messageOf(
         folder.load(fmt::format("[echo]\ninterval = \"{}\"\n[migration]\necho_back = \"{}\"\n",
-                                interval, echo_back)),
+                                interval, echo_back) +
+                    peers),
         "echo.interval");
   };
+  CHECK(interval("10m", "15s") == "none");  // nothing moves without peers
+  peers = peer("b", "http://10.0.0.2:8686", tokenIn(folder));
   CHECK(interval("5s", "15s") == "none");
   CHECK(interval("200s", "10m") == "none");
   CHECK(interval("5001ms", "15s") != "none");

@@ -51,6 +51,29 @@ TEST_CASE("what needed a person is no problem once the VM was moved anew, nor af
             .empty());
 }
 
+TEST_CASE("a move that does not settle by itself is a problem, one that settles is not") {
+  auto settling = operationIn(OperationState::settling);
+  CHECK(operationProblems({settling}, kNow).empty());
+  settling.advice = {"end the copy there"};
+  CHECK(operationProblems({settling}, kNow) ==
+        std::vector<std::string>{
+            "web needs a person: host b is silent; 'virtseer operation m-1' says what to do"});
+}
+
+TEST_CASE("an attempt that came to nothing does not hide what needed a person") {
+  for (const auto state :
+       {OperationState::refused, OperationState::aborted, OperationState::failed})
+    CHECK(operationProblems({operationIn(state), operationIn(OperationState::needs_person)}, kNow)
+              .size() == 1);
+  for (const auto state : {OperationState::returned, OperationState::migrating})
+    CHECK(operationProblems({operationIn(state), operationIn(OperationState::needs_person)}, kNow)
+              .empty());
+  CHECK(operationProblems(
+            {operationIn(OperationState::needs_person), operationIn(OperationState::needs_person)},
+            kNow)
+            .size() == 1);
+}
+
 TEST_CASE("a host that has been silent for over a minute is a problem") {
   const Timestamp long_ago = kNow - std::chrono::hours(5);
   CHECK(peerProblems({peer(true, Millis(0)), peer(false, std::chrono::minutes(1))}, long_ago, kNow)

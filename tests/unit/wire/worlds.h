@@ -107,7 +107,7 @@ class Worlds {
     out.before = maybe([&] { return wellbeing(); });
     out.after = maybe([&] { return wellbeing(); });
     out.record = {text(), flip(),  flip(),  flip(), flip(), flip(), flip(),
-                  flip(), texts(), texts(), text(), flip(), flip()};
+                  flip(), texts(), texts(), text(), flip(), flip(), flip()};
     return out;
   }
 
@@ -130,6 +130,7 @@ class Worlds {
             some([&] { return DiskCopy{text(), text(), count()}; }),
             static_cast<OperationOrigin>(below(3)),
             texts(),
+            flip(),
             flip()};
   }
   ReserveAnswer reserveAnswer() {
