@@ -8,13 +8,10 @@ from labkit import moment, seconds
 from telling import Failed, cores, percent, shortly, span, wait_for
 from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 
-CALIBRATION = 75  # s of steady load, so that forecasts of the shorter horizon were scored
+CALIBRATION = 72  # s of steady load, so that forecasts of the shorter horizon were scored
 RAMP = 200  # s from nothing to full
-RISE, FALL = 6, 12  # s in which the load goes to its full height, and down again
 MEASURE = 10  # s
-CALM = 8  # s
 BUSY = 0.3  # cores: what else runs on the machine then decides when a host of one core runs short
-QUIET = 8  # rounds after a start, a few more than those in which nothing is carried out
 ENDED = ("done", "refused", "aborted", "failed", "returned", "needs_person")
 AUTO = '[policy]\nmode = "auto"\n'
 
@@ -63,13 +60,16 @@ class Story:
         world, teller = self.world, self.teller
         teller.chapter(f"Calibration: {CALIBRATION} s of quiet, in which forecasts are made and scored")
         world.order(world.source, STEADY, STEADY_CORES)
-        begin = time.monotonic()
-        while (passed := time.monotonic() - begin) < CALIBRATION:
-            teller.bar(f"{STEADY} keeps {STEADY_CORES} of a core busy, {WEB} is quiet", passed / CALIBRATION)
-            time.sleep(0.5)
+        self._keep_quiet()
         for name in (STEADY, WEB):
             for horizon, item in sorted(world.bands(world.source, name).items()):
                 teller.say(f"{name}, CPU within {horizon} s: {band(item)}")
+
+    def _keep_quiet(self):
+        begin = time.monotonic()
+        while (passed := time.monotonic() - begin) < CALIBRATION:
+            self.teller.bar(f"{STEADY} keeps {STEADY_CORES} of a core busy, {WEB} is quiet", passed / CALIBRATION)
+            time.sleep(0.5)
 
     # --- first ramp: observe ---
 
@@ -162,21 +162,13 @@ class Story:
         facts["lead_ratio"] = facts["predicted_lead_s"] / facts["measured_lead_s"] if at > made else None
         teller.say(f"MEASURED: host-A runs short {at - begin:.0f} s after the load began to rise, {at - made:.0f} s "
                    f"after that was foreseen; foreseen were {facts['predicted_lead_s']:.0f} s")
-        self._change(FULL_CORES * (at - begin) / RAMP, FULL_CORES, RISE)
+        world.order(world.source, WEB, FULL_CORES)
         teller.say(f"{WEB} now has its full load, {FULL_CORES} cores; {STEADY} wants {STEADY_CORES}, and host-A has "
                    f"{cores(self.facts['conditions']['host_cpus'])}")
         time.sleep(3)
         self._measure(facts, {WEB: world.source, STEADY: world.source})
         facts["moved"] = bool(world.moves(world.source)) or not world.speaks(world.source, WEB)
         teller.say(f"it gets {facts['work_units_per_s']:.0f} units of work a second done; nothing was moved")
-
-    def _change(self, before, after, within):
-        """Takes the load of the guest from so many cores to so many, a step a second: a jump to full height and down
-        again within seconds would teach forecasts to expect the like at any moment for minutes."""
-        for second in range(1, within + 1):
-            cores_now = before + (after - before) * second / within
-            self.world.order(self.world.source, WEB, round(cores_now, 3) or None)
-            time.sleep(1)
 
     def _measure(self, facts, places):
         done = self.world.work(places, MEASURE)
@@ -186,34 +178,17 @@ class Story:
     def _relieve(self):
         world, teller = self.world, self.teller
         since = time.time()
-        teller.say(f"the load of {WEB} is taken away, within {FALL} s")
-        self._change(FULL_CORES, 0, FALL)
+        world.order(world.source, WEB, None)
+        teller.say(f"the load of {WEB} is taken away")
         wait_for(lambda: world.event(world.source, "host.relieved", since), 60, "host-A is relieved", every=0.5)
         teller.say("host-A is relieved")
-        world.automation(world.source, "off")
-        teller.say("now virtseer may act by itself (policy mode auto): its daemon starts anew, and is told to hold still "
-                   "(virtseer automation off) until the past ramp is forgotten")
-        world.a.configure("mode", AUTO)
-        wait_for(lambda: (plan := world.plan(world.source)) and plan["round"] > QUIET, 60, "rounds of the new daemon")
-        self._wait_for_calm(90)
-        world.automation(world.source, "on")
+        teller.say("now virtseer may act by itself (policy mode auto); its daemon on host-A starts anew with an empty "
+                   "store, so that it knows as much as before the first ramp, and nothing but the policy differs")
+        world.renew_source(AUTO)
+        wait_for(lambda: world.speaks(world.source, WEB), 30, f"{WEB} is heard again")
+        self._keep_quiet()
         if world.moves(world.source):
             raise Failed(f"{WEB} was moved before its load rose: {world.moves(world.source)[0]['reasons']}")
-        wait_for(lambda: world.speaks(world.source, WEB), 30, f"{WEB} is heard again")
-
-    def _wait_for_calm(self, longest):
-        """Until no plan of the last seconds foresees that host-A runs short."""
-        world, since = self.world, time.monotonic()
-
-        def calm():
-            nonlocal since
-            plan = world.plan(world.source)
-            host = world.outlook(plan, "host-A")
-            if not host or plan["steps"] or host["contention"]["probability"] > 0.2:
-                since = time.monotonic()
-            return time.monotonic() - since > CALM
-
-        wait_for(calm, longest, "host-A is not foreseen to run short any more", every=0.5)
 
     # --- second ramp: auto ---
 

@@ -25,12 +25,10 @@ FULL_CORES = 0.9
 FIRST_PORT = 8701
 
 # Rounds are a second here: a host is contended after six of them, so that chance does not decide when, and what is
-# further away than a minute is not acted upon, since a ramp of half a minute says little about that. With VMs whose
-# load has lately gone up and down within minutes half is much to ask of a probability: a third is acted upon. The
-# neighbour stays where it is, as its policy says, so that both ramps are about the guest whose load rises.
+# further away than a minute is not acted upon, since a ramp of half a minute says little about that. The neighbour
+# stays where it is, as its policy says, so that both ramps are about the guest whose load rises.
 SETTINGS = """\
 [plan]
-threshold = 0.35
 contended_rounds = 6
 act_within = "1m"
 hold_rounds = 4
@@ -129,6 +127,17 @@ class World:
         except (AssertionError, OSError, KeyError):
             return False
 
+    def renew_source(self, toml):
+        """Starts host-A's daemon anew, with more configuration and an empty store; what it had is kept beside that."""
+        self.a.stop_daemon()
+        state = self.a.folder / "virtseer-lib"
+        before = [entry for entry in state.iterdir() if entry.name != "before"]
+        (state / "before").mkdir()
+        for entry in before:
+            entry.rename(state / "before" / entry.name)
+        self.a.configure("mode", toml)
+        self.a.start_daemon()
+
     def order(self, daemon, name, cores, ramp=None):
         """Lets the guest work; None: no more."""
         words = ["--stop"] if cores is None else ["--cpu", str(cores), "--for", "1h"]
@@ -137,13 +146,6 @@ class World:
         done = daemon.cli("load", name, *words)
         if done.returncode != 0:
             raise Failed(f"load of {name}: {done.stderr.strip()}")
-
-    @staticmethod
-    def automation(daemon, word):
-        """The global stop: `off` and nothing is carried out, whatever the mode."""
-        done = daemon.cli("automation", word)
-        if done.returncode != 0:
-            raise Failed(f"automation {word}: {done.stderr.strip()}")
 
     @staticmethod
     def plan(daemon):
