@@ -5,9 +5,9 @@ import pathlib
 import platform
 import socket
 import subprocess
-import tomllib
 import sys
 import time
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))

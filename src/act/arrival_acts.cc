@@ -230,7 +230,11 @@ asio::awaitable<void> notTheVm(ArrivalDesk* desk, ArrivalPtr arrival, Presence h
 asio::awaitable<bool> mayBeTaken(ArrivalDesk* desk, ArrivalPtr arrival, Presence here) {
   const auto& claim = arrival->operation;
   const auto half = co_await askHalf(desk->source(claim), claim.id, claim.vm);
-  if (half != SourceHalf::ended_without) co_return half == SourceHalf::may_be_here;
+  if (half == SourceHalf::may_be_here) co_return true;
+  if (half == SourceHalf::unknown) co_return false;
+  // What runs here runs; what was suspended is not resumed beside one that may run elsewhere by
+  // now.
+  if (half == SourceHalf::not_known && arrival->grip == Grip::none) co_return true;
   const auto from = fromOf(claim), vm = vmOf(claim);
   std::vector<std::string> advice{
       fmt::format("find out first where it is, at {} or wherever it was moved or started since: "
@@ -248,10 +252,12 @@ asio::awaitable<bool> mayBeTaken(ArrivalDesk* desk, ArrivalPtr arrival, Presence
         fmt::format("only if what is here is the newest, and it runs nowhere else: "
                     "virsh {} {}",
                     active(here) ? "resume" : "start", vm));
-  co_await leave(
-      desk, arrival,
-      fmt::format("it is {} here, but the move has ended at {} without it", name(here.state), from),
-      std::move(advice));
+  co_await leave(desk, arrival,
+                 fmt::format("it is {} here, but {}", name(here.state),
+                             half == SourceHalf::not_known
+                                 ? fmt::format("{} knows nothing of the move any more", from)
+                                 : fmt::format("the move has ended at {} without it", from)),
+                 std::move(advice));
   co_return false;
 }
 

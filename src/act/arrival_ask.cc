@@ -93,8 +93,8 @@ asio::awaitable<SourceHalf> askHalf(std::shared_ptr<Peer> peer, std::string oper
   if (!peer) co_return SourceHalf::unknown;
   const auto told = co_await peer->operation(std::move(operation));
   if (!told)
-    co_return told.error().code == Code::not_found ? SourceHalf::may_be_here : SourceHalf::unknown;
-  if (told->kind != OperationKind::migration || told->vm != vm) co_return SourceHalf::may_be_here;
+    co_return told.error().code == Code::not_found ? SourceHalf::not_known : SourceHalf::unknown;
+  if (told->kind != OperationKind::migration || told->vm != vm) co_return SourceHalf::not_known;
   if (!ended(told->state) || told->state == OperationState::done) co_return SourceHalf::may_be_here;
   co_return endedOnceMoved(*told) ? SourceHalf::may_be_here : SourceHalf::ended_without;
 }

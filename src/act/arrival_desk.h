@@ -168,7 +168,8 @@ boost::asio::awaitable<bool> endedAtSource(std::shared_ptr<Peer> peer, std::stri
                                            Uuid vm);
 /// How the source's half of a move stands, of which it says that it does not run the VM.
 enum class SourceHalf : std::uint8_t {
-  may_be_here,    ///< it goes on, ended with the VM at the destination, or is not known there
+  may_be_here,    ///< it goes on, or ended with the VM at the destination
+  not_known,      ///< the source knows of no such move, or not any more
   ended_without,  ///< it ended otherwise: the VM may have been moved or started elsewhere since
   unknown,        ///< nothing was told
 };

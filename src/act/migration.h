@@ -164,6 +164,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::string personsWord() const;
   bool wordStands() const;
   static Task<void> heeding(Departures* shared, std::weak_ptr<Migration> of);
+  Task<bool> confirmedThere();
   Task<bool> answersAgain(const Presence& there, bool runs_here, Millis both_run);
   Task<void> answersWithout(const Presence& there, bool runs_here);
   Task<void> mayEndItself(std::string words);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "act/arrivals.h"
 #include "act/migration.h"
 #include "base/text.h"
 
@@ -86,7 +87,7 @@ asio::awaitable<void> Migration::noteStay(const Sides& sides) {
   if (call_ && !call_->end) co_return;
   const bool stays =
       sides.source->state == Presence::State::running && sides.source->job == Presence::Job::none;
-  if (!stays || !active(sides.destination->presence) || since(sides.since) < kOutOfDate) co_return;
+  if (!stays || !active(sides.destination->presence) || since(sides.since) < kSourceRuns) co_return;
   op_.record.to_be_ended = true;
   co_await keep();
 }

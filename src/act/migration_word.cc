@@ -183,9 +183,19 @@ asio::awaitable<void> Migration::heeding(Departures* shared, std::weak_ptr<Migra
     else if (!both_run)
       both_run = shared->clock.mono();
     if (!here) continue;
-    const auto both_for = both_run ? self->since(*both_run) : Millis(0);
+    auto both_for = both_run ? self->since(*both_run) : Millis(0);
+    // A copy that was confirmed is ended by nobody.
+    if (runs_here && co_await self->confirmedThere()) both_for = kGivenUp;
     if (co_await self->answersAgain(there->presence, runs_here, both_for)) co_return;
   }
+}
+
+/// Whether the daemon there takes its copy for the VM, for good.
+asio::awaitable<bool> Migration::confirmedThere() {
+  const auto there = peer();
+  if (!there) co_return false;
+  const auto half = co_await there->operation(op_.id);
+  co_return half && half->kind == OperationKind::arrival && half->vm == op_.vm && half->confirmed;
 }
 
 /// What the host has that was said to be off. True once there is no more to be said.
@@ -204,8 +214,10 @@ asio::awaitable<bool> Migration::answersAgain(const Presence& there, bool runs_h
   }
   op_.advice.clear();
   if (runs_here) {
-    advise(fmt::format("end one of the two at once: virsh destroy {}", vm));
-    advise("then check its disks: both have written");
+    advise(fmt::format("end one of the two at once{}: virsh destroy {}",
+                       there.state == State::running ? "" : ", the one that is out of date", vm));
+    advise(there.state == State::running ? "then check its disks: both have written"
+                                         : "then check its disks: both may have written");
   } else {
     advise(fmt::format("do not start it at {}: it is at {}", fromName(), toName()));
     advise(fmt::format("remove its definition at {}: virsh undefine {}", fromName(), vm));

@@ -34,6 +34,9 @@ std::optional<std::string> delayFault(const WatchView& view, const MigrationRule
   const auto before = view.before ? delayShare(*view.before) : std::nullopt;
   const auto now = delayShare(view.now->wellbeing);
   if (!before || !now || *now <= *before + rules.delay_margin) return std::nullopt;
+  // Of a VM that wants next to nothing a few milliseconds are a large share, and no reason to move.
+  if (*view.now->wellbeing.cpu_delay_cores < *view.before->cpu_delay_cores + kIdleCores)
+    return std::nullopt;
   return fmt::format("its vCPUs wait {:.0f} % of what they want, {:.0f} % before", 100 * *now,
                      100 * *before);
 }

@@ -18,7 +18,8 @@ struct WatchView {
   Millis silent{0};                 ///< since the destination last answered
   Millis still{0};                  ///< for how long its vCPUs have stood still
   bool revived = false;             ///< it died there and was started once more
-  bool may_share = false;           ///< it was sent to a host known to be crowded
+  bool may_share =
+      false;  ///< its host was to be emptied, and any that could take it was good enough
 
   bool operator==(const WatchView&) const = default;
 };

@@ -237,11 +237,13 @@ constexpr auto kLastKeys = std::to_array<ConfigKey>({
     {"plan.in_flight_per_host", "whole number", 1, 100, "The same for one host, in and out.",
      VIRTSEER_SLOT_AS(CountSlot, plan.in_flight_per_host), nullptr},
     {"plan.per_hour", "whole number", 0, 1000,
-     "Moves that virtseer begins within any hour, in the fleet.",
+     "Moves that virtseer begins within any hour, in the fleet, those for maintenance apart.",
      VIRTSEER_SLOT_AS(CountSlot, plan.per_hour), nullptr},
     {"plan.contended_share", "share", 0.001, 1,
      "A host is contended where its VMs want all its cores, and wait for at least this share of "
-     "them.",
+     "them; it is relieved once they wait for less than half of that, or want less than nine "
+     "tenths "
+     "of its cores.",
      VIRTSEER_SLOT(plan.contended_share), nullptr},
     {"plan.contended_rounds", "whole number", 1, 1000,
      "In how many rounds one after the other they must, and must no more until it is relieved.",

@@ -246,18 +246,19 @@ void Foresight::Impl::measure(double used, double delay, bool measured) {
       measured ? std::optional(ContentionWatch::Measure{used + itself, delay}) : std::nullopt,
       host.capacity.cpus, clock.wall());
   if (!change) return;
-  context.report({.time = clock.wall(),
-                  .severity = change->contended ? Severity::warning : Severity::info,
-                  .kind = change->contended ? "host.contended" : "host.relieved",
-                  .entity = host.uuid,
-                  .message = fmt::format(
-                      "{}: its VMs use {} of {}, and wait for {}",
-                      change->contended ? "the host is contended" : "the host is relieved",
-                      decide::cores(used), decide::cores(host.capacity.cpus), decide::cores(delay)),
-                  .fields = {{"delay_cores", fmt::format("{:.3f}", delay)},
-                             {"used_cores", fmt::format("{:.3f}", used)},
-                             {"capacity", fmt::format("{:.3f}", host.capacity.cpus)},
-                             {"since", rfc3339(change->since)}}});
+  context.report(
+      {.time = clock.wall(),
+       .severity = change->contended ? Severity::warning : Severity::info,
+       .kind = change->contended ? "host.contended" : "host.relieved",
+       .entity = host.uuid,
+       .message = fmt::format("{}: its VMs and itself use {} of {}, and its VMs wait for {}",
+                              change->contended ? "the host is contended" : "the host is relieved",
+                              decide::cores(used + itself), decide::cores(host.capacity.cpus),
+                              decide::cores(delay)),
+       .fields = {{"delay_cores", fmt::format("{:.3f}", delay)},
+                  {"used_cores", fmt::format("{:.3f}", used + itself)},
+                  {"capacity", fmt::format("{:.3f}", host.capacity.cpus)},
+                  {"since", rfc3339(change->since)}}});
 }
 
 void Foresight::Impl::adopt(RoundAnswer answer) {

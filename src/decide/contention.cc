@@ -9,7 +9,6 @@ namespace {
 
 // Sums of floats are off by less than this, so demand that just fits is not taken for excess.
 constexpr double kTolerance = 1e-3;
-constexpr double kMoreLikelyThanNot = 0.5;
 
 /// Per step: paths in excess, excess and demand added over all paths. Adding by step and not into
 /// one number lets the compiler work on several steps at once and keeps floats exact enough.
@@ -63,16 +62,12 @@ Contention assess(std::span<const float> sum, Change change, const Grid& grid, d
           : fold(grid, limit, [=](std::size_t row) { return base[row] + sign * other[row]; });
   Contention out;
   const auto paths = static_cast<double>(grid.paths);
-  bool expected = false;
   for (std::size_t step = 0; step < grid.steps; ++step) {
     const double probability = steps.over[step] / paths;
     out.probability = std::max(out.probability, probability);
     out.shortage_cpus += steps.excess[step];
     out.mean_cpus += steps.demand[step];
-    const bool likely = probability >= std::max(threshold, kMoreLikelyThanNot);
-    const bool first = !out.until && probability >= threshold && probability > 0;
-    if (!first && (!likely || expected)) continue;
-    expected = likely;
+    if (out.until || probability < threshold || probability == 0) continue;
     const auto starts = grid.start + grid.step * static_cast<std::int64_t>(step);
     out.until = std::max(Millis(0), starts - now);
     out.probability_then = probability;

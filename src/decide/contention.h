@@ -20,9 +20,7 @@ std::vector<double> contentionBySteps(std::span<const float> sum, const Grid& gr
                                       double capacity);
 
 /// How short of `capacity` cores a host runs that is asked for `sum`, changed by `change`. `until`
-/// is counted from `now`: if any step reaches `threshold`, to the first that also reaches a half, so
-/// that it is a time that is as soon too late as too early; if none does, to the first that reaches
-/// `threshold`. O(rows), no copy.
+/// is the first step whose probability reaches `threshold`, counted from `now`. O(rows), no copy.
 Contention assess(std::span<const float> sum, Change change, const Grid& grid, double capacity,
                   double threshold, Timestamp now);
 

@@ -45,7 +45,7 @@ struct PlannerRules {
 
   std::uint32_t in_flight = 2;           ///< moves at once, in the fleet
   std::uint32_t in_flight_per_host = 1;  ///< in and out
-  std::uint32_t per_hour = 6;            ///< begun by virtseer, in the fleet
+  std::uint32_t per_hour = 6;            ///< begun by virtseer, in the fleet, but for maintenance
 
   Millis stale_after = std::chrono::seconds(30);  ///< information about a host
   double link_bytes_per_s = 100e6;                ///< where a host says nothing

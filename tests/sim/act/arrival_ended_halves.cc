@@ -79,7 +79,7 @@ TEST_CASE("a copy of a move that has ended without it is left to a person") {
   CHECK(world.arrivals->reservations().empty());
 }
 
-TEST_CASE("a suspended copy goes on if the source's half does, ended with it, or is forgotten") {
+TEST_CASE("a suspended copy goes on if the source's half does, or ended with it") {
   Told world;
   world.isSuspended();
   world.sourceIsBack();
@@ -93,16 +93,28 @@ TEST_CASE("a suspended copy goes on if the source's half does, ended with it, or
   SECTION("it runs here, and not well") {
     world.ended(OperationState::needs_person, OperationState::verifying);
   }
-  SECTION("it is not known there any more") {
-    world.no_answer = Error{Code::not_found, "no such operation"};
-  }
-  SECTION("it is of another VM") {
-    world.ended(OperationState::failed, OperationState::settling);
-    world.half.vm = ArrivalWorld::uuid(2);
-  }
   world.time.run(Millis(2'000));
   CHECK(world.runs());
   CHECK(world.operation().confirmed);
+}
+
+TEST_CASE("a suspended copy of which the source knows nothing any more is left to a person") {
+  Told world;
+  world.isSuspended();
+  world.sourceIsBack();
+  world.sourceIs(State::absent);
+  SECTION("the move is not known there") {
+    world.no_answer = Error{Code::not_found, "no such operation"};
+  }
+  SECTION("the operation is of another VM") {
+    world.ended(OperationState::failed, OperationState::settling);
+    world.half.vm = ArrivalWorld::uuid(2);
+  }
+  world.time.run(Millis(60'000));
+  CHECK(world.stateHere() == State::paused);
+  CHECK(world.operation().state == OperationState::needs_person);
+  CHECK_THAT(world.operation().message, Catch::Contains("knows nothing of the move any more"));
+  CHECK_FALSE(world.operation().confirmed);
 }
 
 TEST_CASE("a suspended copy waits for what the source has to say of its half of the move") {

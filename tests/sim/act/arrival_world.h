@@ -28,8 +28,12 @@ class ArrivalWorld {
     source->on_vm = [this](Uuid) -> boost::asio::awaitable<Result<RemoteVm>> {
       co_return RemoteVm{there, {}, answers_as};
     };
-    source->on_operation = [](std::string) -> boost::asio::awaitable<Result<Operation>> {
-      co_return fail(Code::not_found, "no such operation");
+    source->on_operation = [](std::string id) -> boost::asio::awaitable<Result<Operation>> {
+      Operation half;
+      half.id = std::move(id);
+      half.vm = kVm;
+      half.state = OperationState::settling;
+      co_return half;
     };
     startDaemon();
   }

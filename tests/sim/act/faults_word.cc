@@ -318,6 +318,31 @@ TEST_CASE("a copy that its daemon may end by itself costs nobody the one that ru
   }
 }
 
+TEST_CASE("a copy that was confirmed and one started on a wrong word are told of as two at once") {
+  World world(true);
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::verifying));
+  REQUIRE(world.time.runUntil(
+      [&] {
+        const auto arrival = world.b.arrivals->find(id);
+        return arrival && arrival->confirmed;
+      },
+      Millis(20'000)));
+  loseB(world);
+  world.b.peer->port_answers = false;
+  REQUIRE(world.reaches(State::uncertain));
+  REQUIRE(world.a.abort(id, true));
+  REQUIRE(world.ends(Millis(10'000)));
+  world.both_may_run = true;
+  world.a.libvirt.vm(kVm).presence.state = Where::running;
+  world.b.peer->port_answers = true;
+  linkIsMended(world);
+  CHECK(advises(world.operation(), "end one of the two at once"));
+  CHECK_FALSE(advises(world.operation(), "leave the one at a alone"));
+  CHECK(world.a.count("operation.contradicted") == 1);
+}
+
 TEST_CASE("two copies that both run for a minute are told of as such") {
   World world;
   startedThough(world, Where::paused);

@@ -154,7 +154,8 @@ void Side::know(Side& other) {
     co_return co_await there->operations->migrate(std::move(order));
   };
   peer->on_operation = [there](std::string id) -> asio::awaitable<Result<Operation>> {
-    const auto found = there->operations->find(id);
+    auto found = there->operations->find(id);
+    if (!found && there->arrivals) found = there->arrivals->find(id);
     if (!found) co_return fail(Code::not_found, "no such operation");
     co_return *found;
   };

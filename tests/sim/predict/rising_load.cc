@@ -46,14 +46,14 @@ class Host {
     std::optional<double> shortage;  ///< seconds after it began
   };
   /// The load rises until the host has run short, or so long.
-  Ramp ramp(double threshold, int longest = 120) {
+  Ramp ramp(int longest = 120) {
     Ramp out;
     std::size_t held = 0, rounds = 0;
     for (int t = 1; t <= longest && rounds < kShort; ++t) {
       second(slope_ * t);
       rounds = wants_[0] + wants_[1] >= 1 ? rounds + 1 : 0;
       if (rounds == kShort) out.shortage = t - static_cast<int>(kShort) + 1;
-      const auto until = untilShort(threshold);
+      const auto until = untilShort();
       held = until ? held + 1 : 0;
       if (held == kHold && !out.foreseen) {
         out.foreseen = t;
@@ -64,25 +64,23 @@ class Host {
   }
 
  private:
-  std::optional<double> untilShort(double threshold) const {
+  /// Until more than half of the paths want more than the host has.
+  std::optional<double> untilShort() const {
     const std::array<Uuid, 2> vms{Replay::vm(0), Replay::vm(1)};
     const auto paths = replay_.predictor.scenarios(vms, Resource::cpu, kMinute, kPaths, 1);
     if (!paths || paths->vms.size() < 2) return std::nullopt;
-    std::optional<double> until;
     for (std::size_t step = 0; step < paths->steps; ++step) {
       std::size_t over = 0;
       for (std::size_t path = 0; path < paths->paths; ++path) {
         const auto* at = &paths->demand[(path * paths->steps + step) * 2];
         over += at[0] + at[1] > 1 ? 1 : 0;
       }
-      const double share = static_cast<double>(over) / static_cast<double>(paths->paths);
-      if (share < threshold || (until && share < 0.5)) continue;
-      until = std::chrono::duration<double>(paths->start - replay_.now +
-                                            paths->step * static_cast<std::int64_t>(step))
-                  .count();
-      if (share >= 0.5) break;
+      if (2 * over < paths->paths) continue;
+      return std::chrono::duration<double>(paths->start - replay_.now +
+                                           paths->step * static_cast<std::int64_t>(step))
+          .count();
     }
-    return until;
+    return std::nullopt;
   }
 
   Random random_;
@@ -95,13 +93,12 @@ class Host {
 }  // namespace
 
 TEST_CASE("a ramp is told in time, and when the host runs short to within a factor of two") {
-  constexpr double kThreshold = 0.5;
   constexpr std::uint64_t kStories = 48;
   int in_time = 0, within = 0;
   for (std::uint64_t seed = 1; seed <= kStories; ++seed) {
     Host host(seed);
     host.rest(72);
-    const auto ramp = host.ramp(kThreshold);
+    const auto ramp = host.ramp();
     REQUIRE(ramp.shortage);
     if (!ramp.foreseen || *ramp.foreseen >= *ramp.shortage) continue;
     const double lead = *ramp.shortage - *ramp.foreseen;

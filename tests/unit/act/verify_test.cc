@@ -56,6 +56,17 @@ TEST_CASE("an agent that was heard before must be heard again in time") {
   }
 }
 
+TEST_CASE("milliseconds that a VM waits which wants next to nothing are no fault") {
+  auto view = wellAt(Millis(60'000));
+  view.before->cpu_cores = 0.06;
+  view.before->cpu_delay_cores = 0.001;
+  view.now->wellbeing.cpu_cores = 0.06;
+  view.now->wellbeing.cpu_delay_cores = 0.04;
+  CHECK(judge(view, kRules).act == WatchAct::held);
+  view.now->wellbeing.cpu_delay_cores = 0.06;
+  CHECK(judge(view, kRules).act == WatchAct::failed);
+}
+
 TEST_CASE("vCPUs that wait more are told, and no fault, where it was sent to a crowded host") {
   auto view = wellAt(Millis(60'000));
   view.now->wellbeing.cpu_delay_cores = 3.0;

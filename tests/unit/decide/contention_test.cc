@@ -48,23 +48,6 @@ TEST_CASE("time until contention is that of the first step that passes the thres
   CHECK(assess(sum, {}, grid(10, 10), 2, 0.6, kNow + Millis(500)).until == Millis(5500));
 }
 
-TEST_CASE("a low threshold gives word early, and still tells the likely time") {
-  Demand sum;
-  for (int path = 0; path < 10; ++path)
-    for (int step = 0; step < 10; ++step) sum.push_back(path < step ? 3.0F : 1.0F);
-
-  const auto out = assess(sum, {}, grid(10, 10), 2, 0.2, kNow);
-  CHECK(out.until == Millis(5000));
-  CHECK(out.probability_then == Approx(0.5));
-
-  Demand some;
-  for (int path = 0; path < 10; ++path)
-    for (int step = 0; step < 10; ++step) some.push_back(path < std::min(step, 4) ? 3.0F : 1.0F);
-  const auto never = assess(some, {}, grid(10, 10), 2, 0.2, kNow);
-  CHECK(never.until == Millis(2000));
-  CHECK(never.probability_then == Approx(0.2));
-}
-
 TEST_CASE("a present that is short of CPU is said to be so") {
   const auto out = assess(Demand(6, 3.0F), {}, grid(2, 3), 2, 0.5, kNow + Millis(300));
 
