@@ -10,7 +10,8 @@
 namespace virtseer::daemon {
 
 /// What of the operations, newest first, calls for a person, each a sentence that says what to do:
-/// what is uncertain, and for a day what ended so, unless the VM has been moved anew since.
+/// what is uncertain, what does not settle by itself, and for a day what was left to a person,
+/// unless the VM has been moved anew since: an attempt that came to nothing hides nothing.
 std::vector<std::string> operationProblems(const std::vector<Operation>& operations, Timestamp now);
 
 /// The hosts that have been silent for over a minute, none within the first minute of the daemon.
