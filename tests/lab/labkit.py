@@ -119,8 +119,9 @@ class Daemon:
     def wait_echo(self, name, more=1, timeout=BOOT):
         """Waits until `more` further echoes of the VM have arrived."""
         def sequence():
+            # Connected comes before the first echo; the run that the agent is in is told with that one.
             agent = self.agent(name)
-            return agent["state"] == "connected" and (agent["epoch"], agent["sequence"])
+            return agent["state"] == "connected" and agent["epoch"] and (agent["epoch"], agent["sequence"])
         first = wait_for(sequence, timeout, f"an echo of {name}")
         wait_for(lambda: (now := sequence()) and (now[0] != first[0] or now[1] >= first[1] + more), timeout,
                  f"{more} more echoes of {name}")
