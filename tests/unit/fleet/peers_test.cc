@@ -113,10 +113,12 @@ TEST_CASE("a peer that falls silent keeps what it said last, marked as not answe
   fleet.run();
   REQUIRE(fleet.answered());
   const auto heard = fleet.clock.wall();
-  fleet.clock.advance(1min);
   fleet.alpha.script = [](const Asked&) { return problem(503, "busy", "later"); };
-
   REQUIRE(until(fleet.io, [&] { return !fleet.state(0).answers; }));
+
+  fleet.clock.advance(1min);
+  const auto asked = fleet.alpha.asked.size();
+  REQUIRE(until(fleet.io, [&] { return fleet.alpha.asked.size() >= asked + 2; }));
 
   CHECK(fleet.state(0).heard == heard);
   CHECK(fleet.state(0).state->host.name == "alpha-host");
