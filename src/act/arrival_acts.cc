@@ -231,10 +231,16 @@ asio::awaitable<bool> mayBeTaken(ArrivalDesk* desk, ArrivalPtr arrival, Presence
   const auto& claim = arrival->operation;
   const auto half = co_await askHalf(desk->source(claim), claim.id, claim.vm);
   if (half == SourceHalf::may_be_here) co_return true;
-  if (half == SourceHalf::unknown) co_return false;
-  // What runs here runs; what was suspended is not resumed beside one that may run elsewhere by
-  // now.
-  if (half == SourceHalf::not_known && arrival->grip == Grip::none) co_return true;
+  if (half == SourceHalf::unknown) {
+    co_await stand(
+        desk, arrival, OperationState::uncertain,
+        fmt::format("{} answers, but not what became of the move: until it does, what is "
+                    "here stays as it is",
+                    fromOf(claim)));
+    co_return false;
+  }
+  // What runs here runs; what stands still is not set going beside one that may run elsewhere.
+  if (half == SourceHalf::not_known && here.state == State::running) co_return true;
   const auto from = fromOf(claim), vm = vmOf(claim);
   std::vector<std::string> advice{
       fmt::format("find out first where it is, at {} or wherever it was moved or started since: "

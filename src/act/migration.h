@@ -82,6 +82,9 @@ class Migration : public std::enable_shared_from_this<Migration> {
   struct Sides {
     std::optional<Presence> source;
     std::optional<RemoteVm> destination;
+    /// While the VM is at both hosts: whether the destination's daemon takes its copy for the VM,
+    /// for good; absent: it was not asked, or does not say.
+    std::optional<bool> confirmed;
     std::chrono::steady_clock::time_point since;  ///< both have said the same
     bool asked = false;
   };
@@ -164,7 +167,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   std::string personsWord() const;
   bool wordStands() const;
   static Task<void> heeding(Departures* shared, std::weak_ptr<Migration> of);
-  Task<bool> confirmedThere();
+  Task<std::optional<bool>> confirmedThere();
   Task<bool> answersAgain(const Presence& there, bool runs_here, Millis both_run);
   Task<void> answersWithout(const Presence& there, bool runs_here);
   Task<void> mayEndItself(std::string words);

@@ -47,6 +47,10 @@ asio::awaitable<void> Migration::ask(Sides& sides) {
   sides.asked = true;
   sides.source = std::move(source);
   sides.destination = std::move(destination);
+  sides.confirmed.reset();
+  if (sides.source && sides.source->state == Presence::State::running && sides.destination &&
+      active(sides.destination->presence))
+    sides.confirmed = co_await confirmedThere();
 }
 
 Judgement Migration::judgeSides(const Sides& sides, bool restarted) const {
@@ -58,6 +62,7 @@ Judgement Migration::judgeSides(const Sides& sides, bool restarted) const {
   both.moved = op_.record.moved;
   both.restarted = restarted;
   both.to_be_ended = op_.record.to_be_ended;
+  both.confirmed = sides.confirmed.value_or(false);
   both.unchanged = since(sides.since);
   return judge(both);
 }
@@ -81,13 +86,16 @@ asio::awaitable<void> Migration::settle() {
 }
 
 /// What runs on here for so long beside a copy at the destination is the VM, whatever becomes of
-/// it.
+/// it; but for a copy that became the VM, and one that has not run and that libvirt ends.
 asio::awaitable<void> Migration::noteStay(const Sides& sides) {
-  if (op_.record.to_be_ended || !sides.source || !sides.destination) co_return;
+  if (op_.record.to_be_ended || op_.record.moved || !sides.source || !sides.destination) co_return;
   if (call_ && !call_->end) co_return;
   const bool stays =
       sides.source->state == Presence::State::running && sides.source->job == Presence::Job::none;
-  if (!stays || !active(sides.destination->presence) || since(sides.since) < kSourceRuns) co_return;
+  const bool could_run = active(sides.destination->presence) &&
+                         sides.destination->presence.state != Presence::State::incoming;
+  if (!stays || !could_run || since(sides.since) < kSourceRuns) co_return;
+  if (sides.confirmed != false) co_return;
   op_.record.to_be_ended = true;
   co_await keep();
 }

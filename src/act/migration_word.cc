@@ -173,11 +173,12 @@ asio::awaitable<void> Migration::heeding(Departures* shared, std::weak_ptr<Migra
       continue;
     }
     const auto here = co_await self->shared_.here.presence(self->op_.vm);
+    const bool runs_here = here && here->state == State::running;
+    const auto confirmed = runs_here ? co_await self->confirmedThere() : std::optional<bool>(false);
     // What was forgotten meanwhile is not written down again.
     self.reset();
     self = of.lock();
     if (!self) co_return;
-    const bool runs_here = here && here->state == State::running;
     if (!runs_here || there->presence.state != State::running)
       both_run.reset();
     else if (!both_run)
@@ -185,16 +186,18 @@ asio::awaitable<void> Migration::heeding(Departures* shared, std::weak_ptr<Migra
     if (!here) continue;
     auto both_for = both_run ? self->since(*both_run) : Millis(0);
     // A copy that was confirmed is ended by nobody.
-    if (runs_here && co_await self->confirmedThere()) both_for = kGivenUp;
+    if (confirmed == true) both_for = kGivenUp;
+    if (!confirmed && both_for < kGivenUp) continue;
     if (co_await self->answersAgain(there->presence, runs_here, both_for)) co_return;
   }
 }
 
-/// Whether the daemon there takes its copy for the VM, for good.
-asio::awaitable<bool> Migration::confirmedThere() {
+/// Whether the daemon there takes its copy for the VM, for good; absent: it does not say.
+asio::awaitable<std::optional<bool>> Migration::confirmedThere() {
   const auto there = peer();
-  if (!there) co_return false;
+  if (!there) co_return std::nullopt;
   const auto half = co_await there->operation(op_.id);
+  if (!half && half.error().code != Code::not_found) co_return std::nullopt;
   co_return half && half->kind == OperationKind::arrival && half->vm == op_.vm && half->confirmed;
 }
 

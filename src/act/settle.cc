@@ -54,10 +54,15 @@ Judgement notAsked(const BothSides& sides) {
   return {Verdict::stayed, "nothing was asked to move; at the source it is " + told(*sides.source)};
 }
 
-Judgement sourceRuns(const Presence& here, const Presence& there, Millis unchanged) {
+Judgement sourceRuns(const Presence& here, const Presence& there, Millis unchanged,
+                     bool confirmed) {
   if (here.job == Job::migration_out) return wait("it is still moving");
   switch (there.state) {
     case State::running:
+      if (confirmed && unchanged >= kSettled)
+        return {Verdict::lost,
+                "it runs at both hosts, and the destination's daemon was told that its copy is the "
+                "VM"};
       // It ends what it was not told to be its own; what it was it may not end.
       if (unchanged >= kGivenUp)
         return {Verdict::lost, "it runs at both hosts, and the destination's copy is not ended"};
@@ -205,7 +210,7 @@ Judgement judge(const BothSides& sides) {
     return sourceRan(here, there, sides.unchanged);
   switch (here.state) {
     case State::running:
-      return sourceRuns(here, there, sides.unchanged);
+      return sourceRuns(here, there, sides.unchanged, sides.confirmed);
     case State::paused:
       return sourcePaused(here, there, sides.unchanged, sides.known_there);
     case State::incoming:

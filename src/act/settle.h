@@ -19,6 +19,8 @@ struct BothSides {
   bool restarted = false;  ///< the source's copy was already started once more
   /// The source's copy ran on beside one at the destination, which therefore never is the VM.
   bool to_be_ended = false;
+  /// The destination's daemon takes its copy for the VM, for good: it will not end it.
+  bool confirmed = false;
   Millis unchanged{0};  ///< for how long both have said the same
 
   bool operator==(const BothSides&) const = default;

@@ -13,7 +13,10 @@ constexpr Millis kUnanswered{10'000};
 constexpr Millis kStandstill{10'000};
 /// A guest that was started again must boot before its agent can be heard.
 constexpr int kBootFactor = 4;
+/// Of a VM that wants less no share is told.
 constexpr double kIdleCores = 0.05;
+/// Waiting of the vCPUs that is no reason to move, however large a share of what an idle VM wants.
+constexpr double kBearableCores = 0.05;
 
 long seconds(Millis span) {
   return static_cast<long>(span.count() / 1000);
@@ -34,9 +37,6 @@ std::optional<std::string> delayFault(const WatchView& view, const MigrationRule
   const auto before = view.before ? delayShare(*view.before) : std::nullopt;
   const auto now = delayShare(view.now->wellbeing);
   if (!before || !now || *now <= *before + rules.delay_margin) return std::nullopt;
-  // Of a VM that wants next to nothing a few milliseconds are a large share, and no reason to move.
-  if (*view.now->wellbeing.cpu_delay_cores < *view.before->cpu_delay_cores + kIdleCores)
-    return std::nullopt;
   return fmt::format("its vCPUs wait {:.0f} % of what they want, {:.0f} % before", 100 * *now,
                      100 * *before);
 }
@@ -59,7 +59,8 @@ WatchJudgement whileRunning(const WatchView& view, const MigrationRules& rules) 
   if (auto fault = ticksFault(view)) return {WatchAct::failed, std::move(*fault)};
   auto words = fmt::format("watched for {} s", seconds(view.elapsed));
   if (auto fault = delayFault(view, rules)) {
-    if (!view.may_share) return {WatchAct::failed, std::move(*fault)};
+    const double more = *view.now->wellbeing.cpu_delay_cores - *view.before->cpu_delay_cores;
+    if (!view.may_share && more >= kBearableCores) return {WatchAct::failed, std::move(*fault)};
     words += fmt::format("; {}, which is no reason to bring it back", *fault);
   }
   return {WatchAct::held, std::move(words)};

@@ -18,8 +18,7 @@ struct WatchView {
   Millis silent{0};                 ///< since the destination last answered
   Millis still{0};                  ///< for how long its vCPUs have stood still
   bool revived = false;             ///< it died there and was started once more
-  bool may_share =
-      false;  ///< its host was to be emptied, and any that could take it was good enough
+  bool may_share = false;  ///< the host that it left was to be emptied: any other was good enough
 
   bool operator==(const WatchView&) const = default;
 };

@@ -240,10 +240,9 @@ constexpr auto kLastKeys = std::to_array<ConfigKey>({
      "Moves that virtseer begins within any hour, in the fleet, those for maintenance apart.",
      VIRTSEER_SLOT_AS(CountSlot, plan.per_hour), nullptr},
     {"plan.contended_share", "share", 0.001, 1,
-     "A host is contended where its VMs want all its cores, and wait for at least this share of "
-     "them; it is relieved once they wait for less than half of that, or want less than nine "
-     "tenths "
-     "of its cores.",
+     "A host is contended where its VMs and the host itself want all its cores, and its VMs wait "
+     "for at least this share of them; it is relieved once they wait for less than half of that, "
+     "or less than nine tenths of its cores are wanted.",
      VIRTSEER_SLOT(plan.contended_share), nullptr},
     {"plan.contended_rounds", "whole number", 1, 1000,
      "In how many rounds one after the other they must, and must no more until it is relieved.",

@@ -7,11 +7,11 @@
 
 namespace virtseer::daemon {
 
-/// Tells whether a host is contended as measured, which is what forecasts foresee: its VMs want at
-/// least the cores that it has (CPU time and waiting of their vCPUs together), and wait for at
-/// least `share` of these, `rounds` in a row. It is relieved once they wait for less than half of
-/// that, or want less than nine tenths of its cores, as many in a row; in between it stays as it
-/// was.
+/// Tells whether a host is contended as measured, which is what forecasts foresee: its VMs
+/// (CPU time and waiting of their vCPUs together) and the host itself want at least the cores that
+/// it has, and the VMs wait for at least `share` of these, `rounds` in a row. It is relieved once
+/// they wait for less than half of that, or less than nine tenths of its cores are wanted, as many
+/// in a row; in between it stays as it was.
 class ContentionWatch {
  public:
   ContentionWatch(double share, std::uint32_t rounds) : share_(share), needed_(rounds) {}

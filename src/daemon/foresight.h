@@ -48,8 +48,9 @@ struct ForesightContext {
 /// kept in the settings, every ten minutes and at the end. Plans rest on joinHorizons(). What the
 /// host wants itself beyond its reserve counts as a load that no move takes away.
 ///
-/// Events: `host.contended` and `host.relieved` (see ContentionWatch; fields used_cores,
-/// delay_cores, capacity, since), `plan.changed`, `plan.step` (see PlanNews).
+/// Events: `host.contended` and `host.relieved` (see ContentionWatch; fields used_cores
+/// of VMs and the host itself, delay_cores, capacity, since), `plan.changed`, `plan.step` (see
+/// PlanNews).
 class Foresight {
  public:
   Foresight(boost::asio::any_io_executor loop, const Clock& clock, const Config& config,

@@ -172,5 +172,56 @@ TEST_CASE("stale: a VM that ran on and died has not moved to the copy that was t
   CHECK(advises(arrival, "virsh destroy web"));
 }
 
+TEST_CASE("stale: what ran for two seconds beside a copy is the VM, and the copy is to be ended") {
+  World world(true);
+  world.b.libvirt.failNext(Call::destroy, {Code::failed, "Device or resource busy"}, 1'000'000);
+  lastWordIsLost(world);
+  world.time.run(Millis(4'000));
+  REQUIRE(world.operation().state == State::settling);
+  world.a.libvirt.crash(kVm);
+  REQUIRE(world.ends(Millis(30'000)));
+  CHECK(world.operation().state == State::needs_person);
+  CHECK(advises(world.operation(), "end the copy at b"));
+}
+
+TEST_CASE("stale: a copy that a person resumed at the destination is none to be ended") {
+  World world(true);
+  const auto id = lastWordIsLost(world);
+  world.cut(true);
+  bHears(world, false);
+  world.time.run(Millis(15'000));
+  REQUIRE(world.b.arrivals->suspended(kVm));
+  world.b.libvirt.vm(kVm).presence.state = Where::running;
+  world.time.run(Millis(10'000));
+  REQUIRE(world.b.arrivals->find(id)->confirmed);
+  world.cut(false);
+  bHears(world, true);
+  REQUIRE(world.ends(Millis(20'000)));
+  CHECK(world.operation().state == State::needs_person);
+  CHECK(advises(world.operation(), "end one of the two at once"));
+  CHECK_FALSE(advises(world.operation(), "end the copy at b"));
+  CHECK_FALSE(world.operation().record.to_be_ended);
+  CHECK(world.a.libvirt.runs(kVm));
+  CHECK(world.b.libvirt.runs(kVm));
+}
+
+TEST_CASE(
+    "stale: a VM that dies while libvirt still clears up at the destination is started again") {
+  World world(true);
+  world.begin();
+  REQUIRE(world.reaches(State::migrating));
+  world.time.settle();
+  world.a.libvirt.endJobs(kVm);
+  world.a.libvirt.endCall(kVm, fail(Code::failed, "the connection was closed"));
+  REQUIRE(world.b.libvirt.find(kVm) != nullptr);
+  world.time.run(Millis(5'000));
+  world.a.libvirt.crash(kVm);
+  world.time.run(Millis(3'000));
+  world.b.libvirt.remove(kVm);
+  REQUIRE(world.ends(Millis(30'000)));
+  CHECK(world.operation().record.restarted);
+  CHECK(world.a.libvirt.runs(kVm));
+}
+
 }  // namespace
 }  // namespace virtseer::sim
