@@ -1,9 +1,9 @@
-"""Frames of the echo protocol, made by hand: for a test that plays a hostile guest."""
+"""Frames of the echo protocol, made by hand: for a test that plays a hostile guest, a benchmark that plays the host."""
 
 import struct
 
 MAGIC = 0xEC7E5EE1
-HELLO, CATALOGUE, ECHO, GREETING = 1, 2, 3, 64
+HELLO, CATALOGUE, ECHO, GREETING, ACK = 1, 2, 3, 64, 65
 
 
 def crc32c(data):
@@ -56,15 +56,36 @@ def echo(number, values):
     return frame(ECHO, [number, 1000 * number, list(values)])
 
 
+def head_at(body, place):
+    """The number of the head at `place`, and the place behind it."""
+    short = body[place] & 31
+    size = {24: 1, 25: 2, 26: 4, 27: 8}.get(short, 0)
+    number = int.from_bytes(body[place + 1:place + 1 + size], "big") if size else short
+    return number, place + 1 + size
+
+
 def unsigned_items(body, count):
     """The first unsigned items of the array that a body is."""
-    found, place = [], 1
+    found, place = [], head_at(body, 0)[1]
     for _ in range(count):
-        short = body[place] & 31
-        size = {24: 1, 25: 2, 26: 4, 27: 8}.get(short, 0)
-        found.append(int.from_bytes(body[place + 1:place + 1 + size], "big") if size else short)
-        place += 1 + size
+        number, place = head_at(body, place)
+        found.append(number)
     return found
+
+
+def epoch_of(body):
+    """The run of the agent that a Hello is from: the item behind protocol, nonce and the version's text."""
+    place = head_at(body, 0)[1]
+    for _ in range(2):
+        _, place = head_at(body, place)
+    length, place = head_at(body, place)
+    return head_at(body, place + length)[0]
+
+
+def columns_of(body):
+    """How many columns are known once this Catalogue is taken: its first one's number, and its own."""
+    first, place = head_at(body, head_at(body, 0)[1])
+    return first + head_at(body, place)[0]
 
 
 def nonce_of(data):

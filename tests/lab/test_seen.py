@@ -9,6 +9,7 @@ from labkit import check_echoes, wait_for
 MIB = 1 << 20
 CPU, MEMORY, DISK = 0.5, 48 * MIB, 2 * MIB
 NAME = "web-01"
+AWAY = 120
 
 
 def busy(labels):
@@ -143,6 +144,21 @@ def test_a_move_by_hand_loses_and_doubles_nothing(lab, loaded):
     wait_for(lambda: NAME not in [vm["name"] for vm in source.get("vms")["items"]], 30, "the source forgets the VM")
     moved = [event["kind"] for event in target.get(f"vms/{NAME}/events")["items"]]
     assert any(kind.startswith("vm.") for kind in moved)
+
+
+def test_two_minutes_without_a_daemon_and_then_a_move_lose_and_double_nothing(lab, loaded):
+    lost, target = lab.daemon("B"), lab.daemon("A")
+    lost.wait_echo(NAME, more=2)
+    before = check_echoes(target, lost, name=NAME, resent=2)
+    lab.host("B").stop_daemon(signal.SIGKILL)
+    back = time.monotonic() + AWAY
+    wait_for(lambda: time.monotonic() > back, AWAY + 5, "two minutes without a daemon")
+    lab.host("B").start_daemon()
+    lost.wait_echo(NAME)
+    # Beside those of the first move, two between the last acknowledgement and the switch-over.
+    lab.guests.migrate(NAME, lab.host("B"), lab.host("A"))
+    target.wait_echo(NAME, more=5)
+    assert check_echoes(target, lost, name=NAME, resent=4) >= before + AWAY
 
 
 def test_load_is_refused_for_a_production_guest(lab, guest):
