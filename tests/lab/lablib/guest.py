@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from xml.sax.saxutils import escape, quoteattr
 
-from . import machine
+from . import inside, machine
 from .machine import LabError, run
 
 CHANNEL = "org.virtseer.echo.0"
@@ -35,22 +35,17 @@ DOMAIN = """\
     {disk}
     <interface type='bridge'><source bridge='br0'/><mac address='{mac}'/><model type='virtio'/></interface>
     <serial type='file'><source path='/var/log/libvirt/console-{name}.log' append='on'/><target port='0'/></serial>
-    <channel type='unix'><target type='virtio' name='{channel}'/></channel>
+    <channel type='unix'><target type='virtio' name='{channel}'/></channel>{more}
     <controller type='usb' model='none'/>
     <memballoon model='virtio'><stats period='1'/></memballoon>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <video><model type='none'/></video>
   </devices>
-{monitor}</domain>
+{qemu}</domain>
 """
 
 # A monitor beside libvirt's, by which a test sees what QEMU itself says of a guest.
-MONITOR = """\
-  <qemu:commandline>
-    <qemu:arg value='-qmp'/>
-    <qemu:arg value='unix:/var/lib/libvirt/qemu/qmp-{name}.sock,server=on,wait=off'/>
-  </qemu:commandline>
-"""
+MONITOR = ("-qmp", "unix:/var/lib/libvirt/qemu/qmp-{name}.sock,server=on,wait=off")
 
 CPU = {
     "qemu": "<cpu mode='custom' match='exact'><model>qemu64</model></cpu>",
@@ -72,8 +67,11 @@ class Guests:
 
     # --- what they boot ---
 
-    def appliance(self):
-        """(kernel, initramfs): copies that stay as they are while a guest runs, since a migration needs the same."""
+    def appliance(self, stimuli=False):
+        """(kernel, initramfs): copies that stay as they are while a guest runs, since a migration needs the same.
+
+        stimuli: with a shell for `inside.Inside`.
+        """
         sources = [self.lab.appliance / "vmlinuz", self.lab.appliance / "initramfs.gz"]
         for source in sources:
             if not source.exists():
@@ -88,7 +86,14 @@ class Guests:
             for source in sources:
                 shutil.copyfile(source, fresh / source.name)
             fresh.rename(target)
-        return target / "vmlinuz", target / "initramfs.gz"
+        initramfs = target / "initramfs.gz"
+        if stimuli:
+            # The kernel unpacks one archive over the other.
+            both = initramfs.read_bytes() + inside.archive()
+            initramfs = target / f"initramfs-{hashlib.sha256(both).hexdigest()[:12]}.gz"
+            if not initramfs.exists():
+                initramfs.write_bytes(both)
+        return target / "vmlinuz", initramfs
 
     def accelerator(self):
         """'kvm' if a kernel boots under it to its end within ten seconds, else 'qemu'; found out once a lab."""
@@ -162,19 +167,24 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False):
-        kernel, initramfs = self.appliance()
+            monitor=False, stimuli=False):
+        """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of."""
+        kernel, initramfs = self.appliance(stimuli)
         accelerator = self.accelerator()
         digest = hashlib.sha256(name.encode()).hexdigest()
         mac = "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))
         entries = f"<entry name={quoteattr(ROLE_KEY)}>{escape(role)}</entry>"
         # Without swiotlb=noforce memory that can grow costs the guest 64 MiB at boot.
         cmdline = f"console=ttyS0 quiet panic=1 swiotlb=noforce {arguments}".strip()
+        cmdline += f" {inside.ARGUMENT}" if stimuli else ""
+        words = (MONITOR if monitor else ()) + (inside.SLOW_DISK if stimuli else ())
+        words = "".join(f"<qemu:arg value={quoteattr(word.format(name=name))}/>" for word in words)
+        qemu = f"  <qemu:commandline>{words}</qemu:commandline>\n" if words else ""
         return DOMAIN.format(accelerator=accelerator, name=escape(name), memory=memory, vcpus=vcpus,
                              vcpus_maximum=max(vcpus, vcpus_maximum), entries=entries if role else "",
                              kernel=kernel, initramfs=initramfs, cmdline=escape(cmdline), cpu=CPU[accelerator],
                              disk=DISK[disk].format(name=escape(name)), mac=mac, channel=CHANNEL,
-                             monitor=MONITOR.format(name=escape(name)) if monitor else "")
+                             more=inside.CHANNEL.format(name=escape(name)) if stimuli else "", qemu=qemu)
 
     def define(self, host, name, disk_size=64, **options):
         text = self.xml(name, **options)
