@@ -19,54 +19,47 @@ struct Steps {
   std::vector<float> demand;
 };
 
-/// What each step and the `lasting - 1` after it have at least, as far as there are so many. Each
-/// turn doubles the steps that are looked at.
-void leastOf(std::vector<float>& path, std::size_t lasting) {
-  const std::size_t steps = path.size();
-  float* at = path.data();
-  for (std::size_t reach = 1; reach < std::min(lasting, steps);) {
-    const std::size_t further = std::min(reach, lasting - reach);
-    for (std::size_t step = 0; step + further < steps; ++step)
-      at[step] = std::min(at[step], at[step + further]);
-    reach += further;
-  }
-}
-
 template <class At>
-Steps fold(const Grid& grid, float capacity, std::size_t lasting, At at) {
+Steps fold(const Grid& grid, float capacity, At at) {
   Steps out(grid.steps);
-  std::vector<float> wanted(grid.steps);
   float* over = out.over.data();
   float* excess = out.excess.data();
   float* demand = out.demand.data();
   for (std::size_t path = 0; path < grid.paths; ++path) {
     const std::size_t row = path * grid.steps;
     for (std::size_t step = 0; step < grid.steps; ++step) {
-      wanted[step] = at(row + step);
-      const float beyond = wanted[step] - capacity;
+      const float wanted = at(row + step);
+      const float beyond = wanted - capacity;
+      over[step] += beyond > 0 ? 1.0F : 0.0F;
       excess[step] += beyond > 0 ? beyond : 0.0F;
-      demand[step] += wanted[step];
+      demand[step] += wanted;
     }
-    leastOf(wanted, lasting);
-    for (std::size_t step = 0; step < grid.steps; ++step)
-      over[step] += wanted[step] > capacity ? 1.0F : 0.0F;
   }
   return out;
 }
 
 }  // namespace
 
-Contention assess(std::span<const float> sum, Change change, const Grid& grid, const Limit& limit,
-                  Timestamp now) {
+std::vector<double> contentionBySteps(std::span<const float> sum, const Grid& grid,
+                                      double capacity) {
+  const auto steps = fold(grid, static_cast<float>(capacity + kTolerance),
+                          [&](std::size_t row) { return sum[row]; });
+  std::vector<double> out;
+  out.reserve(grid.steps);
+  for (const float over : steps.over) out.push_back(over / static_cast<double>(grid.paths));
+  return out;
+}
+
+Contention assess(std::span<const float> sum, Change change, const Grid& grid, double capacity,
+                  double threshold, Timestamp now) {
   const float* base = sum.data();
   const float* other = change.demand.data();
   const float sign = change.sign;
-  const auto capacity = static_cast<float>(limit.capacity + kTolerance);
+  const auto limit = static_cast<float>(capacity + kTolerance);
   const auto steps =
       change.demand.empty()
-          ? fold(grid, capacity, limit.lasting, [=](std::size_t row) { return base[row]; })
-          : fold(grid, capacity, limit.lasting,
-                 [=](std::size_t row) { return base[row] + sign * other[row]; });
+          ? fold(grid, limit, [=](std::size_t row) { return base[row]; })
+          : fold(grid, limit, [=](std::size_t row) { return base[row] + sign * other[row]; });
   Contention out;
   const auto paths = static_cast<double>(grid.paths);
   for (std::size_t step = 0; step < grid.steps; ++step) {
@@ -74,7 +67,7 @@ Contention assess(std::span<const float> sum, Change change, const Grid& grid, c
     out.probability = std::max(out.probability, probability);
     out.shortage_cpus += steps.excess[step];
     out.mean_cpus += steps.demand[step];
-    if (out.until || probability < limit.threshold || probability == 0) continue;
+    if (out.until || probability < threshold || probability == 0) continue;
     const auto starts = grid.start + grid.step * static_cast<std::int64_t>(step);
     out.until = std::max(Millis(0), starts - now);
     out.probability_then = probability;

@@ -15,19 +15,14 @@ struct Change {
   float sign = 1;                 ///< 1: comes, -1: goes
 };
 
-/// From when on a host is taken to run short.
-struct Limit {
-  double capacity = 0;      ///< cores
-  double threshold = 0.5;   ///< probability
-  std::size_t lasting = 1;  ///< steps in a row, at the end of the grid those that are left
-};
+/// Per step, the share of paths on which `sum` (by row of `grid`) exceeds `capacity` cores.
+std::vector<double> contentionBySteps(std::span<const float> sum, const Grid& grid,
+                                      double capacity);
 
-/// How short of cores a host runs that is asked for `sum` (by row of `grid`), changed by `change`.
-/// The probability of a step is the share of paths on which demand exceeds the capacity from there
-/// on for `lasting` steps; `until` is the first step whose probability reaches the threshold,
-/// counted from `now`. Shortage and mean are of every step. O(rows log lasting), no copy.
-Contention assess(std::span<const float> sum, Change change, const Grid& grid, const Limit& limit,
-                  Timestamp now);
+/// How short of `capacity` cores a host runs that is asked for `sum`, changed by `change`. `until`
+/// is the first step whose probability reaches `threshold`, counted from `now`. O(rows), no copy.
+Contention assess(std::span<const float> sum, Change change, const Grid& grid, double capacity,
+                  double threshold, Timestamp now);
 
 /// Which part of the shortage each VM causes: in every row that exceeds `capacity` the excess is
 /// divided by demand; the parts add up to 1 unless the sum never exceeds it (then all are 0) or
