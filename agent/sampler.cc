@@ -50,9 +50,11 @@ void Sampler::attend() {
 }
 
 void Sampler::select(const std::optional<std::vector<std::string>>& names) {
+  const auto named = [&](std::string_view name) {
+    return std::find(names->begin(), names->end(), name) != names->end();
+  };
   for (Entry& entry : entries_) {
-    const bool wanted =
-        !names || std::find(names->begin(), names->end(), entry.source->name()) != names->end();
+    const bool wanted = !names || named(echo::kAllCollectors) || named(entry.source->name());
     if (wanted != entry.selected && entry.reason.empty()) entry.source->select(wanted);
     entry.selected = wanted;
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/echo_view.h"
 #include "base/result.h"
 #include "model/event.h"
 #include "model/machine.h"
@@ -125,9 +126,12 @@ struct Health {
   std::uint64_t rows = 0, samples = 0, late = 0, overflow = 0, damaged = 0;
   std::uint64_t streams = 0, series = 0, journal_bytes = 0, disk_bytes = 0;
   std::uint64_t agents_connected = 0, echo_duplicates = 0, echo_lost = 0, echo_faults = 0;
-  std::uint64_t missed_beats = 0;    ///< rounds of statistics that did not come in time
-  std::uint64_t refused_values = 0;  ///< values left out: their stream has too many series
-  std::uint64_t link_failures = 0;   ///< agent links begun again after a fault of the daemon itself
+  std::uint64_t happenings = 0;          ///< told by guests and kept as events
+  std::uint64_t happenings_dropped = 0;  ///< beyond what a guest may tell
+  std::uint64_t tables_dropped = 0;      ///< told by guests and not kept, since not written
+  std::uint64_t missed_beats = 0;        ///< rounds of statistics that did not come in time
+  std::uint64_t refused_values = 0;      ///< values left out: their stream has too many series
+  std::uint64_t link_failures = 0;  ///< agent links begun again after a fault of the daemon itself
   std::uint64_t events_dropped = 0, requests_refused = 0;
   double loop_lag_seconds_max = 0;  ///< over the last minute
   double cpu_seconds = 0;           ///< of this process since its start
@@ -167,6 +171,15 @@ class Backend {
   /// Refused unless the VM's role is lab or shadow. Returns the order's id once the guest took it
   /// on.
   virtual boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, LoadOrder order) = 0;
+  /// Everything that the guest told last.
+  virtual boost::asio::awaitable<Result<EchoView>> echo(std::string vm) = 0;
+  /// A table of the guest as it was at `at`; absent: now.
+  virtual boost::asio::awaitable<Result<VmTable>> table(std::string vm, std::string table,
+                                                        std::optional<Timestamp> at) = 0;
+  virtual Result<CollectionView> collection(const std::string& vm) = 0;
+  /// Tells the agent at once if it is connected; returns once it is kept.
+  virtual boost::asio::awaitable<Result<CollectionView>> setCollection(std::string vm,
+                                                                       CollectionChange change) = 0;
   /// Entity of an event filter: a VM's or host's name or UUID.
   virtual Result<Uuid> entity(const std::string& entity) = 0;
 };

@@ -16,6 +16,10 @@ boost::asio::awaitable<Outcome> getVmSeries(Api api, Request request);
 boost::asio::awaitable<Outcome> getVmLatest(Api api, Request request);
 boost::asio::awaitable<Outcome> listVmEvents(Api api, Request request);
 boost::asio::awaitable<Outcome> loadVm(Api api, Request request);
+boost::asio::awaitable<Outcome> getVmEcho(Api api, Request request);
+boost::asio::awaitable<Outcome> getVmTable(Api api, Request request);
+Outcome getCollection(Api api, const Request& request);
+boost::asio::awaitable<Outcome> setCollection(Api api, Request request);
 boost::asio::awaitable<Outcome> listEvents(Api api, Request request);
 Outcome getForecast(Api api, const Request& request);
 Outcome getPlan(Api api, const Request& request);
@@ -61,6 +65,9 @@ std::string_view openapiText();
 /// Reads the body of an order for work. `content_type` must be application/json.
 std::expected<LoadOrder, Problem> parseLoadOrder(std::string_view content_type,
                                                  std::string_view body);
+
+/// Reads the body of a change of what an agent collects.
+std::expected<CollectionChange, Problem> readCollection(const Request& request);
 
 /// Reads the parameters of a series' points; `now` is the end if none is given.
 Result<SeriesQuery> parseSeriesQuery(const Query& query, Timestamp now);

@@ -163,6 +163,14 @@ void MetricsText::addOwn() {
           health.echo_duplicates);
   counter("virtseer_echo_lost_total", "Echoes lost by the ring of an agent or its link",
           health.echo_lost);
+  counter("virtseer_echo_happenings_total", "Happenings that guests told, kept as events",
+          health.happenings);
+  counter("virtseer_echo_happenings_dropped_total",
+          "Happenings counted and not kept, since a guest told too many",
+          health.happenings_dropped);
+  counter("virtseer_echo_tables_dropped_total",
+          "Tables of guests that were not kept, since they could not be written for too long",
+          health.tables_dropped);
   gauge("virtseer_store_open", "1 if the store is open", health.store_open ? 1 : 0);
   counter("virtseer_store_rows_total", "Rows taken into the store", health.rows);
   counter("virtseer_store_samples_total", "Values taken into the store", health.samples);

@@ -27,6 +27,7 @@ constexpr std::array<QueryParameter, 7> kEventsQuery{
 constexpr std::span<const QueryParameter> kVmEventsQuery =
     std::span<const QueryParameter>(kEventsQuery).subspan(1);
 constexpr std::array<QueryParameter, 3> kOperationsQuery{{{"active"}, {"vm"}, {"limit"}}};
+constexpr std::array<QueryParameter, 1> kTableQuery{{{"at"}}};
 constexpr std::span<const QueryParameter> kNoQuery;
 
 /// A commit brings the moves of a VM, but none of its descriptions.
@@ -45,6 +46,10 @@ const auto kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/vms/{vm}/latest", "getVmLatest", kNoQuery, nullptr, &getVmLatest},
     {"GET", "/api/v1/vms/{vm}/events", "listVmEvents", kVmEventsQuery, nullptr, &listVmEvents},
     {"POST", "/api/v1/vms/{vm}/load", "loadVm", kNoQuery, nullptr, &loadVm},
+    {"GET", "/api/v1/vms/{vm}/echo", "getVmEcho", kNoQuery, nullptr, &getVmEcho},
+    {"GET", "/api/v1/vms/{vm}/tables/{name}", "getVmTable", kTableQuery, nullptr, &getVmTable},
+    {"GET", "/api/v1/vms/{vm}/collection", "getCollection", kNoQuery, &getCollection, nullptr},
+    {"POST", "/api/v1/vms/{vm}/collection", "setCollection", kNoQuery, nullptr, &setCollection},
     {"GET", "/api/v1/vms/{vm}/forecast", "getForecast", kNoQuery, &getForecast, nullptr},
     {"GET", "/api/v1/vms/{vm}/ranking", "getRanking", kNoQuery, nullptr, &getRanking},
     {"GET", "/api/v1/vms/{vm}/policy", "getPolicy", kNoQuery, &getPolicy, nullptr},

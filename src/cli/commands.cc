@@ -4,6 +4,7 @@
 
 #include "cli/body.h"
 #include "cli/decision_tables.h"
+#include "cli/echo_tables.h"
 #include "cli/operation_tables.h"
 #include "cli/tables.h"
 #include "virtseer/api/exit_codes.h"
@@ -78,6 +79,25 @@ Request load(const OrderLoad& command) {
   return post(fmt::format("vms/{}/load", percentEncoded(command.vm)), body);
 }
 
+Request top(const ShowTop& command) {
+  Query query(
+      fmt::format("vms/{}/tables/{}", percentEncoded(command.vm), percentEncoded(command.table)));
+  query.add("at", moment(command.at));
+  return {Request::Method::get, query.take(), ""};
+}
+
+/// Asks where nothing is to be changed.
+Request collection(const ShowCollection& command) {
+  const auto path = fmt::format("vms/{}/collection", percentEncoded(command.vm));
+  Json body = Json::object();
+  if (command.defaults)
+    body = {{"interval_ms", nullptr}, {"top_processes", nullptr}, {"collectors", nullptr}};
+  if (command.interval) body["interval_ms"] = command.interval->count();
+  if (command.top) body["top_processes"] = *command.top;
+  if (!command.collectors.empty()) body["collectors"] = command.collectors;
+  return body.empty() ? get(path) : post(path, body);
+}
+
 Request migrate(const MigrateVm& command) {
   Json body{{"dry_run", command.dry_run}};
   if (!command.to.empty()) body["to"] = command.to;
@@ -110,7 +130,11 @@ Result<std::string> table(const Command& command, const std::string& body, Times
           [&](const ShowStatus&) { return statusText(body, now); },
           [&](const ShowHosts&) { return hostsTable(body, now, room); },
           [&](const ShowVms&) { return vmsTable(body, room); },
-          [&](const ShowVm&) { return vmText(body, now); },
+          [&](const ShowVm& show) {
+            return show.echo ? echoText(body, now, room) : vmText(body, now);
+          },
+          [&](const ShowTop&) { return guestTableText(body, now, room); },
+          [&](const ShowCollection&) { return collectionText(body); },
           [&](const ShowSeries& show) {
             return show.metric.empty() ? seriesNamesTable(body, room) : seriesTable(body);
           },
@@ -140,7 +164,11 @@ Request requestOf(const Command& command) {
           [](const ShowStatus&) { return get("health"); },
           [](const ShowHosts&) { return get("hosts"); },
           [](const ShowVms& show) { return get(show.gone ? "vms?gone=true" : "vms"); },
-          [](const ShowVm& show) { return get("vms/" + percentEncoded(show.name)); },
+          [](const ShowVm& show) {
+            return show.echo ? ofVm(show.name, "echo") : get("vms/" + percentEncoded(show.name));
+          },
+          [](const ShowTop& show) { return top(show); },
+          [](const ShowCollection& show) { return collection(show); },
           [](const ShowSeries& show) { return series(show, "vms"); },
           [](const ShowEvents& show) { return events(show); },
           [](const OrderLoad& order) { return load(order); },

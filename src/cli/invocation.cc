@@ -45,6 +45,16 @@ std::string nameFault(const std::string& text) {
   if (text.empty()) return "must not be empty";
   return printable(text) == text ? "" : "has characters that cannot be typed: use its UUID";
 }
+/// The parts between commas.
+std::vector<std::string> commaSeparated(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t comma = 0; comma != text.npos; text.remove_prefix(comma + 1)) {
+    comma = text.find(',');
+    parts.emplace_back(text.substr(0, comma));
+    if (comma == text.npos) break;
+  }
+  return parts;
+}
 std::string emptyFault(const std::string& text) {
   return text.empty() ? "must not be empty" : "";
 }
@@ -85,6 +95,7 @@ class Grammar {
     addSeries();
     addEvents();
     addLoad();
+    addEcho();
     addDecisions();
     addMigrate();
     addOperations();
@@ -170,6 +181,36 @@ class Grammar {
     vms->add_flag("--gone", list->gone, "also those known from history only");
     auto [vm, one] = add<ShowVm>(app_, "vm", "Show one VM from inside and from outside");
     vm->add_option("NAME", one->name, "name or UUID")->required()->check(kName);
+    vm->add_flag("--echo", one->echo, "all that the agent inside told last");
+  }
+
+  void addEcho() {
+    auto [top, shown] =
+        add<ShowTop>(app_, "top", "Show the processes of a VM, now or as they were");
+    top->add_option("VM", shown->vm, "name or UUID")->required()->check(kName);
+    top->add_option("--table", shown->table, "another table of the guest")
+        ->type_name("NAME")
+        ->check(kName)
+        ->capture_default_str();
+    top->add_option("--at", shown->at, "as it was then [now]")->type_name("TIME")->check(kMoment);
+    auto [sub, into] = add<ShowCollection>(app_, "collection",
+                                           "Show or change how often and what an agent collects");
+    sub->add_option("VM", into->vm, "name or UUID")->required()->check(kName);
+    sub->add_option_function<std::string>(
+           "--interval", [into](const std::string& text) { into->interval = *parseDuration(text); },
+           "time from one echo to the next")
+        ->check(kDuration)
+        ->type_name("DURATION");
+    sub->add_option("--top", into->top, "so many processes and the like at most")
+        ->check(CLI::Range(0, 256))
+        ->type_name("N");
+    sub->add_option_function<std::string>(
+           "--collectors",
+           [into](const std::string& text) { into->collectors = commaSeparated(text); },
+           "only these, or all")
+        ->check(kSomething)
+        ->type_name("NAME,...");
+    sub->add_flag("--default", into->defaults, "take back what was said of this VM");
   }
 
   void addSeries() {

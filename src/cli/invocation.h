@@ -34,6 +34,19 @@ struct ShowVms {
 };
 struct ShowVm {
   std::string name;
+  bool echo = false;  ///< everything that the guest told last
+};
+struct ShowTop {
+  std::string vm;
+  std::string table = "processes";
+  std::string at;  ///< empty: now
+};
+struct ShowCollection {
+  std::string vm;
+  std::optional<Millis> interval;
+  std::optional<unsigned> top;
+  std::vector<std::string> collectors;
+  bool defaults = false;  ///< takes back what was said of this VM, before what else is given
 };
 struct ShowSeries {
   std::string name;    ///< of a VM or host
@@ -106,10 +119,11 @@ struct BuildAppliance {
   std::string agent;  ///< empty: the one that belongs to this binary
 };
 
-using Command = std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries,
-                             ShowEvents, OrderLoad, ShowForecast, ShowPlan, RankHosts, Explain,
-                             MigrateVm, ShowOperations, ShowOperation, AbortOperation, ShowPolicy,
-                             SetMaintenance, Automate, CheckConfig, ShowConfig, BuildAppliance>;
+using Command =
+    std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries, ShowEvents,
+                 OrderLoad, ShowTop, ShowCollection, ShowForecast, ShowPlan, RankHosts, Explain,
+                 MigrateVm, ShowOperations, ShowOperation, AbortOperation, ShowPolicy,
+                 SetMaintenance, Automate, CheckConfig, ShowConfig, BuildAppliance>;
 
 struct Invocation {
   Connection connection;

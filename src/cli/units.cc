@@ -67,6 +67,24 @@ std::string countText(std::optional<double> count) {
   return digits;
 }
 
+std::string measureText(std::string_view name, std::optional<double> value) {
+  if (!known(value)) return "-";
+  if (name.ends_with("_total")) name.remove_suffix(6);
+  if (name.ends_with("_per_second")) return rateText(name.substr(0, name.size() - 11), value);
+  if (name.ends_with("_bytes")) return bytesText(value);
+  if (name.ends_with("_seconds")) return secondsText(value);
+  if (name.ends_with("_ratio")) return fmt::format("{:.1f} %", *value * 100);
+  return numberText(value);
+}
+
+std::string rateText(std::string_view name, std::optional<double> per_second) {
+  if (!known(per_second)) return "-";
+  if (name.ends_with("_total")) name.remove_suffix(6);
+  if (name.ends_with("_bytes")) return bytesPerSecondText(per_second);
+  if (name.ends_with("_seconds")) return fmt::format("{:.3f} s/s", *per_second);
+  return fmt::format("{:.4g} /s", *per_second);
+}
+
 std::string spanText(Millis span) {
   const auto seconds = span.count() / 1000;
   if (seconds < 60) return fmt::format("{} s", seconds);

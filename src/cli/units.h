@@ -24,6 +24,11 @@ std::string secondsText(std::optional<double> seconds);
 std::string numberText(std::optional<double> number);
 /// 1,234,567
 std::string countText(std::optional<double> count);
+/// In the unit that a metric's or column's name ends with: _bytes, _seconds, _ratio, each also with
+/// _total or _per_second behind it; else a number.
+std::string measureText(std::string_view name, std::optional<double> value);
+/// How fast a counter of this name grows, likewise.
+std::string rateText(std::string_view name, std::optional<double> per_second);
 /// 42 s, 3 min 5 s, 2 h 10 min, 5 d 3 h.
 std::string spanText(Millis span);
 /// As secondsText(), of milliseconds that came in a body.

@@ -8,6 +8,7 @@
 
 #include "collect/agent_links.h"
 #include "collect/backoff.h"
+#include "collect/guest_report.h"
 #include "collect/stream_writer.h"
 
 /// What AgentLinks keeps of each VM; private to agent_links*.cc.
@@ -61,12 +62,6 @@ struct AgentLinks::Connection {
 };
 
 struct AgentLinks::Link {
-  /// An echo's number within a run of the agent.
-  struct Mark {
-    std::uint64_t epoch = 0, sequence = 0;
-    bool operator==(const Mark&) const = default;
-  };
-
   Link(const boost::asio::any_io_executor& loop, const AgentLinksOptions& options,
        const RowSink& rows, Uuid uuid)
       : vm(uuid),
@@ -88,7 +83,8 @@ struct AgentLinks::Link {
   Backoff backoff;
   Backoff penalties;
   EchoPosition position;
-  Mark taken, marked, committed;
+  EchoMark taken, marked, committed;
+  GuestNews news;
   std::optional<Timestamp> last;  ///< time of the stream's last row that was taken
   ConnectionPtr connection;
   AgentLink view;

@@ -28,13 +28,14 @@ std::string whyIdle(const Vm& vm) {
 }  // namespace
 
 AgentLinks::AgentLinks(asio::any_io_executor loop, const Clock& clock, AgentLinksOptions options,
-                       RowSink rows, StoredPosition stored, EventSink report)
+                       RowSink rows, StoredPosition stored, EventSink report, ReportSink reports)
     : loop_(loop),
       clock_(clock),
       options_(std::move(options)),
       rows_(std::move(rows)),
       stored_(std::move(stored)),
       report_(std::move(report)),
+      reports_(std::move(reports)),
       random_(std::random_device{}()),
       last_load_(static_cast<std::uint64_t>(clock.wall().time_since_epoch().count())),
       tasks_(loop, [this](const std::string& task, const std::string& what) {
@@ -65,11 +66,17 @@ void AgentLinks::setVms(platform::Environment& environment, std::span<const Vm> 
     auto& link = links_[uuid];
     if (!link) {
       link = std::make_shared<Link>(loop_, options_, rows_, uuid);
-      link->moveTo(stored_(uuid));
+      resume(*link);
     }
     want(*link, *vm, environment);
     begin(link);
   }
+}
+
+/// Goes on behind what the store holds.
+void AgentLinks::resume(Link& link) {
+  link.moveTo(stored_(link.vm));
+  if (reports_.told) link.news.resume(reports_.told(link.vm));
 }
 
 void AgentLinks::want(Link& link, const Vm& vm, platform::Environment& environment) {
@@ -138,9 +145,18 @@ void AgentLinks::storeSwapped() {
   for (const auto& [uuid, link] : links_) {
     link->writer.redeclare();
     if (link->connection) link->connection->end("another store serves");
-    link->moveTo(stored_(uuid));
+    resume(*link);
     link->nudged = true;
   }
+}
+
+bool AgentLinks::instruct(Uuid vm) {
+  const auto found = links_.find(vm);
+  if (found == links_.end()) return false;
+  const auto& connection = found->second->connection;
+  if (!connection || connection->ended || !connection->session.connected()) return false;
+  greet(*found->second);
+  return true;
 }
 
 AgentLink AgentLinks::view(Uuid vm) const {

@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "collect/collect_counts.h"
 #include "collect/echo_session.h"
+#include "collect/guest_report.h"
 #include "collect/row_sink.h"
 #include "collect/row_time.h"
 #include "model/machine.h"
@@ -27,6 +28,8 @@ struct AgentLinksOptions {
   Millis retry{2000};       ///< after the next failure; from then on doubled
   Millis max_retry{30'000};
   Millis max_penalty{600'000};  ///< pause after floods and garbage, doubled from `max_retry` on
+  /// What the agent of this VM is told instead of `settings`; may be empty.
+  std::function<echo::Settings(Uuid vm)> instructions = {};
 };
 
 /// How far the guest stream of `vm` is stored: its latest `echo_epoch` and `echo_sequence`, and the
@@ -58,9 +61,11 @@ StoredPosition positionIn(Current current) {
 struct AgentTotals {
   std::uint64_t connected = 0;  ///< now
   std::uint64_t echoes = 0, duplicates = 0, lost = 0, faults = 0;
-  std::uint64_t elsewhere = 0;  ///< echoes acknowledged by another daemon, before the VM came here
-  std::uint64_t failures = 0;   ///< links begun again after a fault of the daemon itself
-  CollectCounts counts;         ///< `missed_beats` is not counted here
+  std::uint64_t elsewhere = 0;   ///< echoes acknowledged by another daemon, before the VM came here
+  std::uint64_t failures = 0;    ///< links begun again after a fault of the daemon itself
+  std::uint64_t happenings = 0;  ///< told by guests and kept as events
+  std::uint64_t happenings_dropped = 0;  ///< beyond what a guest may tell
+  CollectCounts counts;                  ///< `missed_beats` is not counted here
 };
 
 /// All links to agents. Each VM that runs and has the echo channel gets a coroutine that opens it,
@@ -74,13 +79,18 @@ struct AgentTotals {
 /// daemon) and clock.stepped_back (see row_time.h).
 ///
 /// A row that the store has no room for, or no time, ends the link: the agent keeps it and what
-/// follows, and sends it again when the link is opened anew, after pauses that grow.
+/// follows, and sends it again when the link is opened anew, after pauses that grow. So does an
+/// echo whose happenings there is no room for.
+///
+/// Happenings: an echo's events are handed on right after its row, and are to be on the disk no
+/// later than that; so an acknowledged echo has lost none. After a crash in between, ReportSink::
+/// told() says up to which echo they were stored: what is replayed up to there tells them no more.
 ///
 /// Loop thread only. The environments given to setVms() must outlive `co_await stop()`.
 class AgentLinks {
  public:
   AgentLinks(boost::asio::any_io_executor loop, const Clock& clock, AgentLinksOptions options,
-             RowSink rows, StoredPosition stored, EventSink report);
+             RowSink rows, StoredPosition stored, EventSink report, ReportSink reports = {});
   ~AgentLinks();
 
   /// Replaces the VMs of one environment: links of VMs that are gone, do not run or lost their
@@ -101,6 +111,10 @@ class AgentLinks {
   /// Another store serves: columns are declared again, and every agent is asked for what that store
   /// lacks.
   void storeSwapped();
+
+  /// The VM's agent is to be told something else now: greets it anew if it is connected, so that
+  /// its Hello says what has become of it. True if it is.
+  bool instruct(Uuid vm);
 
   /// How things are with the VM's agent; `absent` with a reason where there is no link.
   AgentLink view(Uuid vm) const;
@@ -128,10 +142,13 @@ class AgentLinks {
   void begin(const LinkPtr& link);
   void want(Link& link, const Vm& vm, platform::Environment& environment);
   void disconnect(Link& link);
+  void resume(Link& link);
   void greet(Link& link);
   void take(Link& link, EchoOutcome outcome);
   void takeConnected(Link& link, const echo::Hello& hello);
-  void takeRow(Link& link, const EchoRow& row);
+  void takeRow(Link& link, EchoRow row);
+  void takeReport(Link& link, EchoRow row);
+  void stall(Link& link, std::string why);
   void takeLoadState(Link& link, const echo::LoadState& state);
   void takeClose(Link& link, const EchoClose& close);
   void takeTooEarly(Link& link, const EchoTooEarly& early);
@@ -146,6 +163,7 @@ class AgentLinks {
   const RowSink rows_;
   const StoredPosition stored_;
   const EventSink report_;
+  const ReportSink reports_;
   std::mt19937_64 random_;
   std::uint64_t last_load_ = 0;
   std::map<Uuid, LinkPtr> links_;

@@ -143,16 +143,16 @@ asio::awaitable<void> AgentLinks::send(LinkPtr link, ConnectionPtr connection) {
 }
 
 void AgentLinks::greet(Link& link) {
-  link.connection->put(link.connection->session.start(random_() | 1, link.committed.epoch,
-                                                      link.committed.sequence, options_.settings,
-                                                      clock_.mono()));
+  const auto settings = options_.instructions ? options_.instructions(link.vm) : options_.settings;
+  link.connection->put(link.connection->session.start(
+      random_() | 1, link.committed.epoch, link.committed.sequence, settings, clock_.mono()));
 }
 
 void AgentLinks::take(Link& link, EchoOutcome outcome) {
   if (const auto* connected = std::get_if<EchoConnected>(&outcome))
     takeConnected(link, connected->hello);
-  else if (const auto* row = std::get_if<EchoRow>(&outcome))
-    takeRow(link, *row);
+  else if (auto* row = std::get_if<EchoRow>(&outcome))
+    takeRow(link, std::move(*row));
   else if (const auto* state = std::get_if<echo::LoadState>(&outcome))
     takeLoadState(link, *state);
   else if (std::holds_alternative<EchoGreetAgain>(outcome))
@@ -166,6 +166,7 @@ void AgentLinks::take(Link& link, EchoOutcome outcome) {
 void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   const bool restarted = link.announced && link.view.epoch != hello.epoch;
   link.writer.redeclare();
+  link.news.greeted(hello.epoch, hello.next_sequence);
   if (!link.connection->answered) link.connection->answered = clock_.mono();
   link.view.state = AgentLink::State::connected;
   link.view.reason.clear();
@@ -181,31 +182,49 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   link.announced = true;
 }
 
-void AgentLinks::takeRow(Link& link, const EchoRow& row) {
+void AgentLinks::takeRow(Link& link, EchoRow row) {
   const auto reached = link.position;
   link.rewindBefore(row.sequence);  // it stays so if this throws
+  if (reports_.room && !row.happenings.empty() && !reports_.room(row.happenings.size()))
+    return stall(link, "events cannot be written: the agent keeps its echoes");
   const auto refused = link.writer.refused();
   const auto fate = link.writer.append(row.time, link.connection->session.columns(), row.values);
   past_.counts.refused_values += link.writer.refused() - refused;
-  if (!fate || *fate == store::Appended::overflow) {
-    ++past_.counts.overflow_rows;
-    link.connection->stalled = true;
-    link.connection->end(fate ? "the store has no room: the agent keeps its echoes"
-                              : "the store does not take echoes: " +
-                                    printable(fate.error().message));
-    return;
-  }
+  if (!fate)
+    return stall(link, "the store does not take echoes: " + printable(fate.error().message));
+  if (*fate == store::Appended::overflow)
+    return stall(link, "the store has no room: the agent keeps its echoes");
   link.position = reached;
   if (*fate == store::Appended::late) {
     ++past_.counts.late_rows;
     ++link.view.lost;
-    return;
+  } else {
+    link.last = row.time;
+    link.taken = {link.view.epoch, row.sequence};
+    link.view.sequence = row.sequence;
+    link.view.last_echo = row.time;
+    ++link.view.echoes;
   }
-  link.last = row.time;
-  link.taken = {link.view.epoch, row.sequence};
-  link.view.sequence = row.sequence;
-  link.view.last_echo = row.time;
-  ++link.view.echoes;
+  takeReport(link, std::move(row));
+}
+
+/// The echo comes again when the link is opened anew.
+void AgentLinks::stall(Link& link, std::string why) {
+  ++past_.counts.overflow_rows;
+  link.connection->stalled = true;
+  link.connection->end(std::move(why));
+}
+
+void AgentLinks::takeReport(Link& link, EchoRow row) {
+  const auto taken = link.news.taken(), dropped = link.news.dropped();
+  auto events = link.news.events(link.vm, {link.view.epoch, row.sequence}, row.time,
+                                 std::move(row.happenings));
+  past_.happenings += link.news.taken() - taken;
+  past_.happenings_dropped += link.news.dropped() - dropped;
+  if (reports_.happened)
+    for (auto& event : events) reports_.happened(std::move(event));
+  if (reports_.tables && !row.tables.empty())
+    reports_.tables(link.vm, row.time, std::move(row.tables));
 }
 
 void AgentLinks::takeLoadState(Link& link, const echo::LoadState& state) {

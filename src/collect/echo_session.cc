@@ -18,6 +18,15 @@ bool same(const SeriesName& a, const SeriesName& b) {
   return a.metric == b.metric && a.labels == b.labels;
 }
 
+/// By how much a guest's monotonic clock moved, as far as that is believed: 0 to kMaxAge.
+Millis movedBy(std::int64_t from_ms, std::int64_t to_ms) {
+  if (to_ms <= from_ms) return Millis(0);
+  // Unsigned, since a hostile pair of clocks may lie further apart than a signed number reaches.
+  const auto moved = static_cast<std::uint64_t>(to_ms) - static_cast<std::uint64_t>(from_ms);
+  return Millis(static_cast<std::int64_t>(
+      std::min(moved, static_cast<std::uint64_t>(EchoSession::kMaxAge.count()))));
+}
+
 constexpr Millis kLastPatience{600'000};
 constexpr Millis kLeastSilence{10'000};
 constexpr std::uint64_t kMaxSequence = std::uint64_t{1} << 53;
@@ -220,7 +229,12 @@ void EchoSession::takeRow(echo::Echo echo, Timestamp time, bool replayed, Outcom
   }
   position_.last = time;
   ++counters_.taken;
-  EchoRow row{.sequence = echo.sequence, .time = time, .replayed = replayed, .values = {}};
+  EchoRow row{.sequence = echo.sequence,
+              .time = time,
+              .replayed = replayed,
+              .values = {},
+              .tables = std::move(echo.report.tables),
+              .happenings = happenings(echo, time)};
   row.values.assign(columns_.size(), kMissing);
   for (std::size_t i = 0; i < echo.values.size(); ++i) row.values[places_[i]] = echo.values[i];
   row.values[kEpochPlace] = static_cast<double>(hello_.epoch);
@@ -228,17 +242,21 @@ void EchoSession::takeRow(echo::Echo echo, Timestamp time, bool replayed, Outcom
   out.emplace_back(std::move(row));
 }
 
+std::vector<GuestHappening> EchoSession::happenings(echo::Echo& echo, Timestamp row) {
+  std::vector<GuestHappening> out;
+  out.reserve(echo.report.happenings.size());
+  for (auto& what : echo.report.happenings)
+    out.push_back({row - movedBy(what.mono_ms, echo.mono_ms), std::move(what)});
+  return out;
+}
+
 std::optional<Timestamp> EchoSession::timeOf(const echo::Echo& echo, bool replayed,
                                              Timestamp wall) const {
   Timestamp time = wall;
   if (replayed) {
-    // Unsigned, since a hostile pair of clocks may lie further apart than a signed number reaches.
-    const auto waited = hello_.mono_ms > echo.mono_ms ? static_cast<std::uint64_t>(hello_.mono_ms) -
-                                                            static_cast<std::uint64_t>(echo.mono_ms)
-                                                      : 0;
-    const auto behind = std::max<std::uint64_t>(waited, hello_.next_sequence - 1 - echo.sequence);
-    time = hello_arrival_ -
-           Millis(std::min<std::uint64_t>(behind, static_cast<std::uint64_t>(kMaxAge.count())));
+    const Millis after(static_cast<std::int64_t>(std::min(
+        hello_.next_sequence - 1 - echo.sequence, static_cast<std::uint64_t>(kMaxAge.count()))));
+    time = hello_arrival_ - std::max(after, movedBy(echo.mono_ms, hello_.mono_ms));
     time = std::min(time, wall);
   }
   return rowTime(time, position_.last, wall);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "collect/guest_report.h"
 #include "collect/row_time.h"
 #include "collect/token_bucket.h"
 #include "model/series.h"
@@ -58,12 +59,15 @@ struct EchoCounters {
 struct EchoConnected {
   echo::Hello hello;
 };
-/// A row to store; values[i] belongs to EchoSession::columns()[i].
+/// A row to store; values[i] belongs to EchoSession::columns()[i]. With it what the echo tells
+/// beside it.
 struct EchoRow {
   std::uint64_t sequence = 0;
   Timestamp time;
   bool replayed = false;  ///< it waited in the ring
   std::vector<double> values;
+  std::vector<echo::Table> tables = {};
+  std::vector<GuestHappening> happenings = {};
 };
 /// Call start() with a new nonce and send what it returns.
 struct EchoGreetAgain {
@@ -97,7 +101,8 @@ using EchoOutcome =
 /// Hello's arrival. A stream's times rise strictly: where that needs it, a row gets the last row's
 /// time plus 1 ms. So no row is later than `now`, but for several in one millisecond; if one
 /// would be more than kMaxAhead later (the wall clock was set back, see row_time.h) the session
-/// ends before it.
+/// ends before it. A happening is as much older than its echo's row as the guest says (at most
+/// kMaxAge), and never later.
 ///
 /// Gaps: a number missing within a session is asked for once by greeting again; if it is still
 /// missing it is lost. Of numbers missing between sessions as many are lost as the agent says its
@@ -154,6 +159,7 @@ class EchoSession {
   void takeRow(echo::Echo echo, Timestamp time, bool replayed, Outcomes& out);
   void adopt(const echo::Hello& hello);
   std::optional<Timestamp> timeOf(const echo::Echo& echo, bool replayed, Timestamp wall) const;
+  static std::vector<GuestHappening> happenings(echo::Echo& echo, Timestamp row);
   void fault(std::string reason, Outcomes& out);
   void end();
   void close(std::string reason, bool refused, Outcomes& out);

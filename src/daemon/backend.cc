@@ -83,7 +83,7 @@ api::HostView DaemonBackend::self() {
     ++total;
     if (!runs(vm)) continue;
     ++running;
-    const auto usage = usage_.vm(store_.series(), uuid, clock_.wall(), usage_window_);
+    const auto usage = usage_.vm(store_.series(), uuid, clock_.wall(), usageWindow(uuid));
     accumulate(out.usage.vms_cpu_cores, usage.cpu_cores);
     accumulate(out.usage.vms_cpu_delay_cores, usage.cpu_delay_cores);
   }
@@ -101,7 +101,7 @@ api::VmView DaemonBackend::view(const Vm& vm) {
                   .inputs = {},
                   .missing_inputs = {},
                   .last_seen = {}};
-  out.usage = usage_.vm(store_.series(), vm.uuid, clock_.wall(), usage_window_);
+  out.usage = usage_.vm(store_.series(), vm.uuid, clock_.wall(), usageWindow(vm.uuid));
   out.last_seen = std::max(store_.series().lastTime({vm.uuid, Source::libvirt}),
                            store_.series().lastTime({vm.uuid, Source::guest}));
   if (vm.state != VmState::gone) {
@@ -243,6 +243,9 @@ api::Health DaemonBackend::health() {
   out.missed_beats = collected.missed_beats;
   out.refused_values = collected.refused_values;
   out.link_failures = agents.failures;
+  out.happenings = agents.happenings;
+  out.happenings_dropped = agents.happenings_dropped;
+  out.tables_dropped = store_.tables().dropped();
   out.requests_refused = parts_.requests_refused();
   out.events_dropped = store_.events().dropped();
   out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();

@@ -9,6 +9,8 @@
 #include "api/backend.h"
 #include "base/time.h"
 #include "collect/agent_links.h"
+#include "daemon/collection.h"
+#include "daemon/guest_tables.h"
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
@@ -35,6 +37,13 @@ struct Parts {
   std::function<bool()> maintenance;  ///< of this host
   /// Newest first; none while it is not known what was under way.
   std::function<std::vector<Operation>()> operations;
+  /// Tells the VM's agent what it is to collect now; false if it is not connected.
+  std::function<bool(Uuid vm)> instruct;
+  std::function<void(Event)> report;
+  GuestTables* tables = nullptr;     ///< outlives the backend
+  Collection* collection = nullptr;  ///< the same
+  /// Of echoes: with a longer one a VM that does well is taken for silent after a move.
+  std::optional<Millis> longest_interval = {};
 };
 
 /// The API's view of the daemon. Loop thread only.
@@ -58,6 +67,12 @@ class DaemonBackend final : public api::Backend {
   void storeSwapped() { usage_.forget(); }
   boost::asio::awaitable<Result<std::uint64_t>> load(std::string vm, api::LoadOrder order) override;
   Result<Uuid> entity(const std::string& entity) override;
+  boost::asio::awaitable<Result<api::EchoView>> echo(std::string vm) override;
+  boost::asio::awaitable<Result<api::VmTable>> table(std::string vm, std::string table,
+                                                     std::optional<Timestamp> at) override;
+  Result<api::CollectionView> collection(const std::string& vm) override;
+  boost::asio::awaitable<Result<api::CollectionView>> setCollection(
+      std::string vm, api::CollectionChange change) override;
   /// The last value of a stream's first series of that metric.
   std::optional<double> latestOf(StreamId stream, std::string_view metric);
 
@@ -65,6 +80,10 @@ class DaemonBackend final : public api::Backend {
   api::HostView self();
   api::VmView view(const Vm& vm);
   std::vector<StreamId> streamsOf(Uuid entity);
+  std::vector<api::EchoValue> echoValues(Uuid vm, Timestamp last, Millis interval);
+  boost::asio::awaitable<Result<void>> recallTables(Uuid vm);
+  api::CollectionView collectionOf(const Vm& vm);
+  Millis usageWindow(Uuid vm) const;
   void addLatest(StreamId stream, std::vector<api::LatestView>& out);
   std::vector<std::string> problems(const api::Health& health);
 

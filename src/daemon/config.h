@@ -35,8 +35,10 @@ struct Config {
     std::uint32_t balloon_period_s = 5;  ///< set on VMs whose period is 0; 0: leave them alone
   } libvirt;
   struct {
-    Millis interval{5000};         ///< what agents are told
-    std::uint32_t max_faults = 8;  ///< faulty frames before a link is closed
+    Millis interval{5000};  ///< what agents are told
+    std::uint32_t top_processes = 10;
+    std::vector<std::string> collectors;  ///< empty: all
+    std::uint32_t max_faults = 8;         ///< faulty frames before a link is closed
     std::uint32_t max_frames_per_second = 50;
     Millis retry{2000};  ///< wait after a link's second failure in a row
   } echo;
@@ -65,6 +67,7 @@ struct Config {
     std::uint32_t rows_per_chunk = 120;
     std::uint64_t cache_bytes = 16u << 20;
     std::uint64_t max_unwritten_bytes = 64u << 20;
+    Millis tables_keep{std::chrono::hours(24 * 7)};
   } store;
   struct {
     Millis step{5000};  ///< of the series that is foreseen: a peak is the highest mean of one step

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "fleet/address.h"
 #include "model/policy.h"
+#include "virtseer/echo/text.h"
 
 namespace virtseer {
 namespace {
@@ -128,6 +129,10 @@ std::string checkHorizon(std::string_view value) {
   return span && *span >= kShortest && *span <= kLongest
              ? ""
              : "must be durations of 1s to 7d, such as 15m or 1h";
+}
+
+std::string checkCollector(std::string_view value) {
+  return echo::isName(value) ? "" : "must be names of collectors such as cpu or processes";
 }
 
 }  // namespace virtseer

@@ -20,6 +20,7 @@ std::string checkPeerUrl(std::string_view value);
 std::string checkMode(std::string_view value);
 std::string checkVmPattern(std::string_view value);
 std::string checkHorizon(std::string_view value);
+std::string checkCollector(std::string_view value);
 
 /// The address of an "ADDRESS:PORT" that others than this machine can reach; empty if it is none.
 std::string addressForOthers(std::string_view value);

@@ -108,6 +108,12 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "How often agents are told to send an echo: at most a third of migration.echo_back, where "
      "there are peers.",
      VIRTSEER_SLOT(echo.interval), nullptr},
+    {"echo.top_processes", "whole number", 0, 256,
+     "How many processes and the like the agents' tables hold at most.",
+     VIRTSEER_SLOT_AS(CountSlot, echo.top_processes), nullptr},
+    {"echo.collectors", "list of collectors", 0, 64,
+     "The collectors that agents run, as virtseer vm names them under sources. Empty: all.",
+     VIRTSEER_SLOT(echo.collectors), checkCollector},
     {"echo.max_faults", "whole number", 1, 1000, "How many faulty frames close an agent's link.",
      VIRTSEER_SLOT_AS(CountSlot, echo.max_faults), nullptr},
     {"echo.max_frames_per_second", "whole number", 1, 10000,
@@ -188,6 +194,9 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "are counted and not taken. Agents keep theirs and send them again; what is measured from "
      "outside is lost for that time.",
      VIRTSEER_SLOT_AS(SizeSlot, store.max_unwritten_bytes), nullptr},
+    {"store.tables_keep", "duration", kHour, 366 * 24 * kHour,
+     "How long the tables that guests tell are kept, one of each and minute.",
+     VIRTSEER_SLOT(store.tables_keep), nullptr},
     {"forecast.step", "duration", 200, 10 * kMinute,
      "Step of the series that forecasts are made from: a peak is the highest mean of one step. "
      "libvirt.interval should not be longer.",

@@ -3,6 +3,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <set>
 #include <vector>
 
 #include "api/server.h"
@@ -12,7 +13,9 @@
 #include "collect/host_collector.h"
 #include "collect/libvirt_collector.h"
 #include "daemon/backend.h"
+#include "daemon/collection.h"
 #include "daemon/decisions.h"
+#include "daemon/guest_tables.h"
 #include "daemon/identity.h"
 #include "daemon/inventory.h"
 #include "daemon/loop_lag.h"
@@ -57,7 +60,7 @@ struct Service::Parts {
                .rows_per_chunk = config.store.rows_per_chunk,
                .max_unwritten_bytes = config.store.max_unwritten_bytes,
                .cache_bytes = config.store.cache_bytes},
-              {.sync = config.store.sync},
+              {.sync = config.store.sync, .tables_keep = config.store.tables_keep},
               {.gathered = [this] { links.commitTaken(); },
                .written = [this] { links.committed(); },
                .swapped = [this] { storeSwapped(); },
@@ -66,9 +69,14 @@ struct Service::Parts {
           store.touched();
           return store.series();
         })),
-        links(loop, clock, linkOptions(config), rows,
-              collect::positionIn([this]() -> store::SeriesStore& { return store.series(); }),
-              [this](Event event) { report(std::move(event)); }),
+        collection(agentSettings(config)),
+        guest_tables([this](Uuid vm, Timestamp time, std::vector<echo::Table> tables) {
+          store.tables().append(vm, time, std::move(tables));
+        }),
+        links(
+            loop, clock, agentLinks(), rows,
+            collect::positionIn([this]() -> store::SeriesStore& { return store.series(); }),
+            [this](Event event) { report(std::move(event)); }, guestReports()),
         files(loop, "vs-files", {.threads = 1, .queue = 16, .abandoned = 1}),
         backend(clock, inventory, store, backendParts(), usageWindow(config)),
         tasks(loop,
@@ -84,6 +92,10 @@ struct Service::Parts {
         stopped(loop, asio::steady_timer::time_point::max()) {}
 
   daemon::Parts backendParts();
+  collect::AgentLinksOptions agentLinks();
+  collect::ReportSink guestReports();
+  void listed(platform::Environment& environment, const std::string& uri,
+              const std::vector<Vm>& vms);
   Wellbeing wellbeing(const Uuid& vm);
   void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
@@ -103,6 +115,8 @@ struct Service::Parts {
   Inventory inventory;
   StoreKeeper store;
   const collect::RowSink rows;
+  Collection collection;
+  GuestTables guest_tables;
   collect::AgentLinks links;
   BlockingPool files;
   LoopLag lag;
@@ -168,7 +182,44 @@ daemon::Parts Service::Parts::backendParts() {
             return decisions->operations({.active = false, .vm = {}, .limit = kMost})
                 .value_or(std::vector<Operation>());
           },
+      .instruct = [this](Uuid vm) { return links.instruct(vm); },
+      .report = [this](Event event) { report(std::move(event)); },
+      .tables = &guest_tables,
+      .collection = &collection,
+      .longest_interval = config.peers.empty() ? std::optional<Millis>()
+                                               : std::optional(config.migration.echo_back / 3),
   };
+}
+
+collect::AgentLinksOptions Service::Parts::agentLinks() {
+  auto options = linkOptions(config);
+  options.instructions = [this](Uuid vm) { return collection.inForce(vm); };
+  return options;
+}
+
+/// A guest's happenings are no matter of this host's log, or a guest could fill it.
+collect::ReportSink Service::Parts::guestReports() {
+  return {.room = [this](std::size_t count) { return store.roomForEvents(count); },
+          .happened =
+              [this](Event event) {
+                store.events().append(std::move(event));
+                store.touched();
+              },
+          .tables =
+              [this](Uuid vm, Timestamp time, std::vector<echo::Table> tables) {
+                guest_tables.take(vm, time, std::move(tables));
+              },
+          .told = [this](Uuid vm) { return store.told(vm); }};
+}
+
+void Service::Parts::listed(platform::Environment& environment, const std::string& uri,
+                            const std::vector<Vm>& vms) {
+  inventory.setVms(uri, vms);
+  links.setVms(environment, vms);
+  std::set<Uuid> present;
+  for (const auto& [uuid, vm] : inventory.present()) present.insert(uuid);
+  guest_tables.keepOnly(present);
+  store.touched();
 }
 
 void Service::Parts::report(Event event) {
@@ -185,6 +236,8 @@ void Service::Parts::report(Event event) {
 
 void Service::Parts::storeSwapped() {
   inventory.remember(store.settings());
+  collection.remember(store.settings());
+  guest_tables.storeSwapped();
   for (const auto& place : places) place.collector->storeSwapped();
   if (host) host->storeSwapped();
   links.storeSwapped();
@@ -231,12 +284,8 @@ void Service::Parts::addEnvironment(const std::string& uri) {
       rows,
       collect::LibvirtCollectorCallbacks{
           .report = [this](Event event) { report(std::move(event)); },
-          .listed =
-              [this, &environment, uri](const std::vector<Vm>& vms) {
-                inventory.setVms(uri, vms);
-                links.setVms(environment, vms);
-                store.touched();
-              },
+          .listed = [this, &environment,
+                     uri](const std::vector<Vm>& vms) { listed(environment, uri, vms); },
           .running = [this](Uuid vm) { links.nudge(vm); },
           .notice =
               [this, &environment](const platform::Notice& notice) {
@@ -314,6 +363,7 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
   notifyManager("STATUS=opening the store\nEXTEND_TIMEOUT_USEC=600000000");
   co_await store.open();
   inventory.remember(store.settings());
+  collection.remember(store.settings());
   inventory.setHost(hostIdentity(store.settings(), config.host.name));
 
   const auto token = readToken(config.api.token_file);

@@ -14,9 +14,14 @@ collect::AgentLinksOptions linkOptions(const Config& config) {
   collect::AgentLinksOptions options;
   options.limits.max_faults = config.echo.max_faults;
   options.limits.max_frames_per_second = config.echo.max_frames_per_second;
-  options.settings.interval_ms = static_cast<std::uint32_t>(config.echo.interval.count());
   options.retry = config.echo.retry;
   return options;
+}
+
+echo::Settings agentSettings(const Config& config) {
+  return {.interval_ms = static_cast<std::uint32_t>(config.echo.interval.count()),
+          .top_processes = config.echo.top_processes,
+          .collectors = config.echo.collectors};
 }
 
 collect::HostProbeOptions probeOptions(const Config& config) {

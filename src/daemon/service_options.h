@@ -15,6 +15,8 @@ namespace virtseer::daemon {
 /// How far back the latest use of a VM is looked for.
 Millis usageWindow(const Config& config);
 collect::AgentLinksOptions linkOptions(const Config& config);
+/// What agents are told of which nobody said otherwise.
+echo::Settings agentSettings(const Config& config);
 collect::HostProbeOptions probeOptions(const Config& config);
 
 /// The first word of a file; empty without a file. invalid: none of at least 16 characters.

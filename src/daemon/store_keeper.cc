@@ -15,14 +15,50 @@ namespace {
 /// Rows a store in memory keeps of each stream: ten minutes at one row a second.
 constexpr std::size_t kMemoryRows = 600;
 
-/// What happened while there was no store on disk is kept in it as well, under new ids.
+/// What happened while there was no store on disk is kept in it as well, under new ids. Not what
+/// guests told: as their rows, it was not acknowledged, and their agents send it again.
 void carryEvents(store::Store& from, store::Store& into) {
   store::EventQuery all;
   all.limit = std::numeric_limits<std::size_t>::max();
   auto found = from.events().finder(all)();
   if (!found) return;
   for (auto event = found->events.rbegin(); event != found->events.rend(); ++event)
-    into.events().append(std::move(*event));
+    if (!collect::echoOf(*event)) into.events().append(std::move(*event));
+}
+
+using Told = std::map<Uuid, collect::EchoMark>;
+
+/// The newest echo of each VM whose happenings are in the store. Looks at as many events as any
+/// search: only those of the last write before a crash, or of writes whose rows failed, matter.
+Result<Told> toldIn(store::Store& store) {
+  constexpr std::size_t kAtOnce = 1000;
+  Told told;
+  store::EventQuery query{.kind_prefix = collect::kGuestKinds, .limit = kAtOnce};
+  for (std::size_t seen = 0; seen < store::kMaxEventsLookedAt;) {
+    const auto page = store.events().finder(query)();
+    if (!page) return fail(page.error());
+    for (const Event& event : page->events) {
+      const auto mark = collect::echoOf(event);
+      if (mark && event.entity) told.try_emplace(*event.entity, *mark);
+    }
+    if (!page->next || page->events.empty()) break;
+    seen += page->events.size();
+    query.before_id = *page->next;
+  }
+  return told;
+}
+
+struct OpenedStore {
+  std::unique_ptr<store::Store> store;
+  Told told;
+};
+
+Result<OpenedStore> openWith(const store::StoreOptions& options, Timestamp now) {
+  auto store = store::openStore(options, now);
+  if (!store) return fail(store.error());
+  auto told = toldIn(**store);
+  if (!told) return fail(told.error());
+  return OpenedStore{std::move(*store), std::move(*told)};
 }
 
 asio::awaitable<void> pause(asio::steady_timer& timer, Millis span) {
@@ -51,13 +87,14 @@ StoreKeeper::StoreKeeper(asio::any_io_executor loop, const Clock& clock,
 asio::awaitable<void> StoreKeeper::open() {
   auto opened = co_await writer_.run(
       "store: open", Millis(10 * 60'000),
-      [options = options_, now = clock_.wall()] { return store::openStore(options, now); });
+      [options = options_, now = clock_.wall()] { return openWith(options, now); });
   if (!opened) {
     failed(opened.error());
     co_return;
   }
-  carryEvents(*stores_.back(), **opened);
-  stores_.push_back(std::move(*opened));
+  carryEvents(*stores_.back(), *opened->store);
+  stores_.push_back(std::move(opened->store));
+  told_ = std::move(opened->told);
   on_disk_ = true;
   for (const auto& remark : store().remarks()) {
     callbacks_.event({.time = clock_.wall(),
@@ -93,6 +130,7 @@ asio::awaitable<void> StoreKeeper::run() {
     if (outcome) {
       if (sync) synced_ = now;
       if (now - measured_ >= kMeasure) co_await measure();
+      if (now - swept_ >= kSweep && !stopping_) co_await sweep();
     } else if (!stopping_) {
       dirty_ = true;  // keeps touched() from ending the pause
       co_await pause(wake_, times_.retry);
@@ -138,7 +176,8 @@ asio::awaitable<Result<void>> StoreKeeper::write(bool sync) {
   callbacks_.gathered();
   const auto events = store().events().writer();
   const auto settings = store().settings().writer();
-  if (!commit && !events && !settings) co_return Result<void>{};
+  const auto tables = store().tables().writer();
+  if (!commit && !events && !settings && !tables) co_return Result<void>{};
 
   struct Work {
     std::unique_ptr<store::Commit> commit;
@@ -147,13 +186,13 @@ asio::awaitable<Result<void>> StoreKeeper::write(bool sync) {
   const auto work = std::make_shared<Work>();
   work->commit = std::move(commit);
   writing_since_ = clock_.mono();
-  const auto ran = co_await writer_.run("store: write", kForEver,
-                                        [work, events, settings, sync]() -> Result<void> {
-                                          if (work->commit) work->rows = work->commit->write(sync);
-                                          if (events) work->rest = events();
-                                          if (settings && work->rest) work->rest = settings();
-                                          return {};
-                                        });
+  const auto ran = co_await writer_.run("store: write", kForEver, [=]() -> Result<void> {
+    if (events) work->rows = events();
+    if (work->commit && work->rows) work->rows = work->commit->write(sync);
+    if (settings) work->rest = settings();
+    if (tables && work->rest) work->rest = tables();
+    return {};
+  });
   writing_since_.reset();
   if (!ran) work->rows = ran;
   if (work->commit) series.settle(std::move(work->commit), work->rows);
@@ -172,6 +211,19 @@ asio::awaitable<void> StoreKeeper::measure() {
       "store: measure", kReadDeadline,
       [store = &store()]() -> Result<std::uint64_t> { return store->measureDisk(); });
   if (bytes) disk_bytes_ = *bytes;
+}
+
+/// Tables of guests have their time, and then they go.
+asio::awaitable<void> StoreKeeper::sweep() {
+  swept_ = clock_.mono();
+  const auto swept = co_await writer_.run(
+      "store: sweep", kForEver, store().tables().sweeper(clock_.wall() - times_.tables_keep));
+  if (!swept) failed(swept.error());
+}
+
+collect::EchoMark StoreKeeper::told(Uuid vm) const {
+  const auto found = told_.find(vm);
+  return found == told_.end() ? collect::EchoMark{} : found->second;
 }
 
 void StoreKeeper::failed(const Error& error) {

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/pool.h"
 #include "base/time.h"
+#include "collect/guest_report.h"
 #include "store/store.h"
 
 namespace virtseer::daemon {
@@ -19,6 +21,10 @@ namespace virtseer::daemon {
 /// serves the latest values and opening is tried again. Writes what comes in within 20 ms to the
 /// journal and syncs it at the configured interval; a failure is said once, kept as `problem()`,
 /// and tried again until it works. Loop thread only.
+///
+/// Events are written before rows, and rows only if that went well: an echo whose row is written,
+/// and so acknowledged, has its happenings on the disk. The other way round, after a crash or a
+/// failure in between, told() says which happenings are there without their row.
 class StoreKeeper {
  public:
   struct Callbacks {
@@ -36,6 +42,7 @@ class StoreKeeper {
     Millis sync{1000};   ///< the journal is synced to the disk this often
     Millis gather{20};   ///< rows of this long are written together
     Millis retry{5000};  ///< after a failed write or open
+    Millis tables_keep{std::chrono::hours(24 * 7)};  ///< tables of guests that are older go
   };
 
   StoreKeeper(boost::asio::any_io_executor loop, const Clock& clock, store::StoreOptions options,
@@ -60,6 +67,14 @@ class StoreKeeper {
   store::SeriesStore& series() { return store().series(); }
   store::EventLog& events() { return store().events(); }
   store::Settings& settings() { return store().settings(); }
+  store::TableLog& tables() { return store().tables(); }
+
+  /// Up to which echo of the VM happenings were in the store when it was opened.
+  collect::EchoMark told(Uuid vm) const;
+  /// Whether so many more events can be kept until they are written.
+  bool roomForEvents(std::size_t count) {
+    return events().waiting() + count <= store::kMaxUnwrittenEvents - kSpareEvents;
+  }
 
   /// For reading: runs `job` on a pool of its own, so that a long query never delays writing.
   template <class Job>
@@ -84,11 +99,15 @@ class StoreKeeper {
   static constexpr Millis kIdle{
       15 * 60'000};  ///< a stream without rows for so long is closed to a chunk
   static constexpr Millis kMeasure{60'000};
+  static constexpr Millis kSweep{3'600'000};
+  /// Of the events that can wait, guests leave so many to the daemon itself.
+  static constexpr std::size_t kSpareEvents = 2000;
 
   store::Store& store() { return *stores_.back(); }
   boost::asio::awaitable<Result<void>> writeOnce(bool sync);
   boost::asio::awaitable<Result<void>> write(bool sync);
   boost::asio::awaitable<void> measure();
+  boost::asio::awaitable<void> sweep();
   void failed(const Error& error);
   void recovered();
 
@@ -114,6 +133,8 @@ class StoreKeeper {
   std::optional<std::chrono::steady_clock::time_point> writing_since_;
   std::chrono::steady_clock::time_point synced_{};
   std::chrono::steady_clock::time_point measured_{};
+  std::chrono::steady_clock::time_point swept_{};
+  std::map<Uuid, collect::EchoMark> told_;
 };
 
 }  // namespace virtseer::daemon

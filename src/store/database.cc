@@ -18,8 +18,9 @@
 namespace virtseer::store {
 namespace {
 
-constexpr std::array<const char*, kFamilies> kNames{"index",    "chunks", "rollups",    "events",
-                                                    "profiles", "models", "operations", "settings"};
+constexpr std::array<const char*, kFamilies> kNames{"index",      "chunks",   "rollups",
+                                                    "events",     "profiles", "models",
+                                                    "operations", "settings", "tables"};
 
 rocksdb::Slice slice(std::string_view bytes) {
   return {bytes.data(), bytes.size()};
@@ -92,6 +93,7 @@ rocksdb::ColumnFamilyOptions familyOptions(std::string_view family,
     options.write_buffer_size = 4u << 20;
     table.block_size = 4u << 10;
   }
+  if (family == "tables") options.compression = rocksdb::kNoCompression;  // each is by itself
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
@@ -189,24 +191,21 @@ class RocksDatabase final : public Database {
       : opened_(std::move(opened)), directory_(std::move(directory)), cache_bytes_(cache_bytes) {}
 
   Result<void> write(std::span<const Change> changes, bool sync) override {
-    const std::lock_guard one_writer(writing_);
-    if (broken_) {
-      if (auto again = reopen(); !again) return again;
-    }
-    const auto opened = current();
-    rocksdb::WriteBatch batch;
-    for (const Change& change : changes) {
-      if (change.value) {
-        batch.Put(opened->handle(change.family), slice(change.key), slice(*change.value));
-      } else {
-        batch.Delete(opened->handle(change.family), slice(change.key));
+    return apply(sync, [&](const Opened& opened, rocksdb::WriteBatch& batch) {
+      for (const Change& change : changes) {
+        if (change.value) {
+          batch.Put(opened.handle(change.family), slice(change.key), slice(*change.value));
+        } else {
+          batch.Delete(opened.handle(change.family), slice(change.key));
+        }
       }
-    }
-    rocksdb::WriteOptions options;
-    options.sync = sync;
-    const auto result = resultOf(opened->db->Write(options, &batch));
-    if (!result) broken_ = result.error();
-    return result;
+    });
+  }
+
+  Result<void> erase(Family family, std::string_view from, std::string_view to) override {
+    return apply(false, [&](const Opened& opened, rocksdb::WriteBatch& batch) {
+      batch.DeleteRange(opened.handle(family), slice(from), slice(to));
+    });
   }
 
   std::unique_ptr<Cursor> cursor(Family family) const override {
@@ -226,6 +225,22 @@ class RocksDatabase final : public Database {
   std::shared_ptr<const Opened> current() const {
     const std::lock_guard lock(mutex_);
     return opened_;
+  }
+
+  template <class Fill>
+  Result<void> apply(bool sync, Fill fill) {
+    const std::lock_guard one_writer(writing_);
+    if (broken_) {
+      if (auto again = reopen(); !again) return again;
+    }
+    const auto opened = current();
+    rocksdb::WriteBatch batch;
+    fill(*opened, batch);
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    const auto result = resultOf(opened->db->Write(options, &batch));
+    if (!result) broken_ = result.error();
+    return result;
   }
 
   /// Bytes of the files with this extension; of all, if it is empty.

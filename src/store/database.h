@@ -22,8 +22,9 @@ enum class Family : std::uint8_t {
   models,
   operations,
   settings,
+  tables,
 };
-inline constexpr std::size_t kFamilies = 8;
+inline constexpr std::size_t kFamilies = 9;
 
 /// A value to be put, or with nothing in `value` a key to be erased.
 struct Change {
@@ -58,6 +59,9 @@ class Database {
   /// Applies all changes or none. `sync`: they are on the disk when this returns. After a failure
   /// every further write first opens the database again, which has to wait for its cursors to go.
   virtual Result<void> write(std::span<const Change> changes, bool sync) = 0;
+
+  /// Erases all keys with from <= key < to, not synced. Fails as write() does.
+  virtual Result<void> erase(Family family, std::string_view from, std::string_view to) = 0;
 
   virtual std::unique_ptr<Cursor> cursor(Family family) const = 0;
 

@@ -61,13 +61,7 @@ void tellDropped(Waiting& waiting) {
                 .fields = {{"count", count}}});
 }
 
-Result<void> writeWaiting(Database& database, Waiting& waiting) {
-  std::vector<Shared> batch;
-  {
-    const std::lock_guard lock(waiting.mutex);
-    batch.assign(waiting.events.begin(), waiting.events.end());
-  }
-  if (batch.empty()) return {};
+Result<void> writeBatch(Database& database, Waiting& waiting, const std::vector<Shared>& batch) {
   std::vector<Change> changes;
   changes.reserve(batch.size());
   for (const Shared& event : batch) {
@@ -120,7 +114,10 @@ class DurableEvents final : public EventLog {
   std::function<Result<void>()> writer() override {
     const std::lock_guard lock(waiting_->mutex);
     if (waiting_->events.empty()) return {};
-    return [database = database_, waiting = waiting_] { return writeWaiting(*database, *waiting); };
+    std::vector<Shared> batch(waiting_->events.begin(), waiting_->events.end());
+    return [database = database_, waiting = waiting_, batch = std::move(batch)] {
+      return writeBatch(*database, *waiting, batch);
+    };
   }
 
   std::function<Result<EventPage>()> finder(EventQuery query) const override {
@@ -134,6 +131,11 @@ class DurableEvents final : public EventLog {
   std::uint64_t dropped() const override {
     const std::lock_guard lock(waiting_->mutex);
     return waiting_->dropped_in_all;
+  }
+
+  std::size_t waiting() const override {
+    const std::lock_guard lock(waiting_->mutex);
+    return waiting_->events.size();
   }
 
  private:

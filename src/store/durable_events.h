@@ -7,9 +7,6 @@
 
 namespace virtseer::store {
 
-/// Events not yet written that are kept; the oldest go first, and an event says how many went.
-inline constexpr std::size_t kMaxUnwrittenEvents = 10'000;
-
 /// The longest text that an event keeps; what is longer is cut.
 inline constexpr std::size_t kMaxEventText = 8192;
 

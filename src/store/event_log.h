@@ -14,6 +14,9 @@ namespace virtseer::store {
 /// How many events one search looks at, as long as it is not told otherwise.
 inline constexpr std::size_t kMaxEventsLookedAt = 200'000;
 
+/// Events not yet written that are kept; the oldest go first, and an event says how many went.
+inline constexpr std::size_t kMaxUnwrittenEvents = 10'000;
+
 /// A search that has a beginning ends when it has passed `kEventsBeforeStart` events in a row that
 /// are older than it by `kClockSteps`. Ids rise with time, but for steps of the clock: one that was
 /// set back by less hides nothing, nor do fewer events of a start at which the clock stood wrong.
@@ -38,8 +41,11 @@ class EventLog {
   virtual ~EventLog() = default;
   /// Keeps the event in memory until it is written; returns its id.
   virtual std::uint64_t append(Event event) = 0;
-  /// A job that writes what was appended since, or an empty function if there is nothing.
+  /// A job that writes what was appended until now, all of it or nothing; an empty function if
+  /// there is nothing.
   virtual std::function<Result<void>()> writer() = 0;
+  /// Events that wait to be written. Beyond kMaxUnwrittenEvents the oldest are lost.
+  virtual std::size_t waiting() const = 0;
   /// A job that finds a page of events, unwritten ones included.
   virtual std::function<Result<EventPage>()> finder(EventQuery query) const = 0;
   /// Events lost since the start because they could not be written for too long.

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "store/durable_events.h"
+#include "store/durable_tables.h"
 #include "store/store.h"
 #include "store/stream.h"
 
@@ -149,6 +150,7 @@ class MemoryEvents final : public EventLog {
     return [found = search.take()] { return Result<EventPage>(found); };
   }
   std::uint64_t dropped() const override { return dropped_; }
+  std::size_t waiting() const override { return 0; }
 
  private:
   std::deque<Event> events_;
@@ -191,6 +193,7 @@ class MemoryStore final : public Store {
   SeriesStore& series() override { return series_; }
   EventLog& events() override { return events_; }
   Settings& settings() override { return settings_; }
+  TableLog& tables() override { return *tables_; }
   std::uint64_t measureDisk() const override { return 0; }
   std::vector<std::string> remarks() const override { return {}; }
 
@@ -198,6 +201,7 @@ class MemoryStore final : public Store {
   MemorySeries series_;
   MemoryEvents events_;
   MemorySettings settings_;
+  std::unique_ptr<TableLog> tables_ = memoryTables();
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "store/durable_events.h"
 #include "store/durable_series.h"
+#include "store/durable_tables.h"
 #include "store/files.h"
 #include "store/store.h"
 
@@ -33,6 +34,7 @@ class DurableStore final : public Store {
     auto settings = openSettings(database_);
     if (!settings) return fail(settings.error());
     settings_ = std::move(*settings);
+    tables_ = openTables(database_);
     series_ = std::make_unique<DurableSeries>(options, database_, options.directory / "journal");
     if (auto restored = series_->restore(now, remarks_); !restored) return restored;
     measureDisk();
@@ -43,6 +45,7 @@ class DurableStore final : public Store {
   SeriesStore& series() override { return *series_; }
   EventLog& events() override { return *events_; }
   Settings& settings() override { return *settings_; }
+  TableLog& tables() override { return *tables_; }
   std::uint64_t measureDisk() const override {
     const std::uint64_t bytes = database_->diskBytes();
     series_->setDiskBytes(bytes);
@@ -56,6 +59,7 @@ class DurableStore final : public Store {
   std::unique_ptr<DurableSeries> series_;
   std::unique_ptr<EventLog> events_;
   std::unique_ptr<Settings> settings_;
+  std::unique_ptr<TableLog> tables_;
   std::vector<std::string> remarks_;
 };
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "store/event_log.h"
 #include "store/series_store.h"
+#include "store/table_log.h"
 
 namespace virtseer::store {
 
@@ -24,6 +25,7 @@ class Store {
   virtual SeriesStore& series() = 0;
   virtual EventLog& events() = 0;
   virtual Settings& settings() = 0;
+  virtual TableLog& tables() = 0;
 
   /// Bytes on disk without the journal, measured now; may block, any thread.
   virtual std::uint64_t measureDisk() const = 0;

@@ -45,6 +45,7 @@ RESERVE = {"operation": "no-such", "dry_run": True, "vm": COMES, "vm_name": "nin
 POSTS = {
     "/api/v1/hosts/{host}/maintenance": ({"on": False}, (200,)),
     LOAD: ({"duration_ms": 1000, "cpu_cores": 0.1}, (200, 403)),
+    "/api/v1/vms/{vm}/collection": ({"interval_ms": 1000, "top_processes": None, "collectors": ["cpu"]}, (200,)),
     "/api/v1/vms/{vm}/migrate": ({"dry_run": True}, (200, 403, 501)),
     "/api/v1/automation": ({"on": True}, (200,)),
     "/api/v1/operations/{id}/abort": ({"fenced": True}, (404,)),
@@ -55,7 +56,8 @@ POSTS = {
     "/api/v1/reservations/{operation}/revive": ({}, (404,)),
     "/api/v1/reservations/{operation}/return": ({}, (404,)),
 }
-NOTHING_THERE = {"/api/v1/explanations/{id}": (404,), "/api/v1/operations/{id}": (404,)}
+NOTHING_THERE = {"/api/v1/explanations/{id}": (404,), "/api/v1/operations/{id}": (404,),
+                 "/api/v1/vms/{vm}/tables/{name}": (404,)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,7 +68,8 @@ def planned(running):
 
 def fill(running, path):
     host = running.daemon.get("hosts")["items"][0]["name"]
-    values = {"host": urllib.parse.quote(host), "vm": "one", "uuid": VM, "id": "no-such", "operation": "no-such"}
+    values = {"host": urllib.parse.quote(host), "vm": "one", "uuid": VM, "id": "no-such", "operation": "no-such",
+              "name": "processes"}
     return re.sub(r"{(\w+)}", lambda match: values[match.group(1)], path)
 
 
@@ -190,7 +193,8 @@ def test_the_served_file_is_the_file_in_the_tree(running):
 
 @pytest.mark.parametrize("arguments, target", [
     (["vms"], "vms"), (["vm", "one"], "vms/one"), (["hosts"], "hosts"), (["events"], "events"),
-    (["series", "one"], "vms/one/series")])
+    (["series", "one"], "vms/one/series"), (["vm", "one", "--echo"], "vms/one/echo"),
+    (["collection", "two"], "vms/two/collection")])
 def test_json_of_the_command_is_the_body_byte_for_byte(running, arguments, target):
     for _ in range(10):
         before = running.daemon.request("GET", f"/api/v1/{target}")[2]

@@ -120,6 +120,20 @@ def test_history_survives_a_restart(service):
     assert one.stop() == 0
 
 
+def test_what_a_vms_agent_is_to_collect_survives_a_kill(service):
+    one = service().start()
+    said = one.daemon.request("POST", "/api/v1/vms/one/collection", {"interval_ms": 700, "collectors": ["cpu"]})
+    assert said[0] == 200
+    one.stop(signal.SIGKILL)
+    one.said.clear()
+    one.start()
+    kept = one.daemon.get("vms/one/collection")
+    assert (kept["interval_ms"], kept["top_processes"], kept["collectors"]) == (700, 10, ["cpu"])
+    assert one.daemon.get("vms/two/collection")["collectors"] == ["all"]
+    events = one.daemon.get("events", kind="agent.collection")["items"]
+    assert len(events) == 1 and events[0]["entity_name"] == "one"
+
+
 def test_commands_without_a_daemon_say_that_none_answers(service):
     one = service()
     done = one.daemon.cli("status")

@@ -9,6 +9,9 @@
 
 namespace virtseer::echo {
 
+/// Stands for all sources among the collectors of a Settings frame.
+inline constexpr std::string_view kAllCollectors = "all";
+
 /// Whether `name` may name a metric, a label or a collector: [a-zA-Z_][a-zA-Z0-9_]*, bounded.
 constexpr bool isName(std::string_view name) {
   if (name.empty() || name.size() > kMaxNameBytes) return false;

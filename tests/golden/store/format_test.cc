@@ -7,6 +7,7 @@
 #include "store/chunk.h"
 #include "store/journal_format.h"
 #include "store/keys.h"
+#include "store/table_value.h"
 
 /// The worked examples of FORMAT.md, byte for byte, in both directions. The same bytes are kept
 /// under tests/golden/data, so that what one version wrote is read by all later ones.
@@ -135,6 +136,23 @@ TEST_CASE("format: the keys and values of the example") {
   checkBytes("event-key", eventKey(event.id));
   checkBytes("event", eventValue(event));
   CHECK(parseEventValue(event.id, kept("event")) == event);
+}
+
+TEST_CASE("format: the tables of the example") {
+  const std::vector<echo::Table> tables{
+      {.name = "processes", .columns = {"pid", "command"}, .cells = {1.0, "init", 1.5, {}}}};
+  checkBytes("tables", tablesValue(tables));
+  CHECK(parseTablesValue(kept("tables")) == tables);
+}
+
+TEST_CASE("format: tables that a later compressor would write otherwise are read all the same") {
+  std::vector<echo::Table> tables{{.name = "peers", .columns = {"n", "m"}, .cells = {}}};
+  for (int i = 0; i < 400; ++i) tables[0].cells.emplace_back(static_cast<double>(i % 4));
+  CHECK(parseTablesValue(kept("tables-packed")) == tables);
+  const std::string written = tablesValue(tables);
+  CHECK(parseTablesValue(written) == tables);
+  for (std::size_t cut = 0; cut < written.size(); ++cut)
+    CHECK_FALSE(parseTablesValue(std::string_view(written).substr(0, cut)));
 }
 
 }  // namespace

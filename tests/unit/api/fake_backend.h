@@ -47,6 +47,10 @@ class FakeBackend final : public Backend {
   std::optional<EventFilter> asked_events;
   std::optional<LoadOrder> asked_load;
   std::optional<bool> asked_gone;
+  EchoView known_echo;
+  CollectionView known_collection;
+  std::optional<std::pair<std::string, std::optional<Timestamp>>> asked_table;
+  std::optional<CollectionChange> asked_collection;
 
   std::vector<HostView> hosts() override { return known_hosts; }
 
@@ -121,6 +125,30 @@ class FakeBackend final : public Backend {
     co_return 7;
   }
 
+  boost::asio::awaitable<Result<EchoView>> echo(std::string key) override {
+    if (const auto known = vm(key); !known) co_return fail(known.error());
+    co_return known_echo;
+  }
+
+  boost::asio::awaitable<Result<VmTable>> table(std::string key, std::string name,
+                                                std::optional<Timestamp> at) override {
+    asked_table = {name, at};
+    if (const auto known = vm(key); !known) co_return fail(known.error());
+    if (known_echo.tables.empty()) co_return fail(Code::not_found, "it told no table");
+    co_return VmTable{known_echo.vm, known_echo.vm_name, known_echo.tables.front()};
+  }
+
+  Result<CollectionView> collection(const std::string& key) override {
+    if (const auto known = vm(key); !known) return fail(known.error());
+    return known_collection;
+  }
+
+  boost::asio::awaitable<Result<CollectionView>> setCollection(std::string key,
+                                                               CollectionChange change) override {
+    asked_collection = change;
+    co_return collection(key);
+  }
+
   Result<Uuid> entity(const std::string& key) override {
     for (const auto& view : known_vms)
       if (view.vm.name == key) return view.vm.uuid;
@@ -140,6 +168,9 @@ class FakeBackend final : public Backend {
     out.answer.series.resize(1);
     out.known_events.resize(1);
     out.state.environments.resize(1);
+    out.known_echo.values.resize(1);
+    out.known_collection.in_force = {
+        .interval_ms = 5000, .top_processes = 10, .collectors = {{"all"}}};
     return out;
   }
 
@@ -200,6 +231,15 @@ inline FakeBackend FakeBackend::filled() {
   out.answer.damaged_chunks = 3;
   out.known_events = {
       {9, now, Severity::warning, "vm.started", uuidOf(2), "started", {{"by", "hand"}}}};
+  out.known_echo = {uuidOf(2), "web", now, view.agent, {}, {}, out.known_events};
+  out.known_echo.values = {
+      {cpu, now, 12.5, 0.25},
+      {{"guest_agent_cpu_seconds_total", {}, Kind::counter}, now, 2, 0.001},
+      {{"guest_agent_resident_memory_bytes", {}, Kind::gauge}, now - Millis(5000), 2e6, {}}};
+  out.known_echo.tables = {
+      {now, {"processes", {"pid", "command"}, {1.0, "init", 2.0, echo::Cell()}}},
+      {now - Millis(5000), {"services", {"unit"}, {"ssh\"d"}}}};
+  out.known_collection = {uuidOf(2), "web", {1000, 20, {{"cpu"}}}, {1000, {}, {{"cpu"}}}, true};
   Health& state = out.state;
   state.version = "0.1.0";
   state.started = now;

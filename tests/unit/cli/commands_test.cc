@@ -76,6 +76,24 @@ TEST_CASE("commands ask the endpoints of the API", "[commands]") {
                                                            {"duration_ms", 5000}});
 }
 
+TEST_CASE("what a guest tells, and is told to tell, is asked of the endpoints of the API",
+          "[commands]") {
+  CHECK(requestOf(ShowVm{"a b", true}).target == "/api/v1/vms/a%20b/echo");
+  CHECK(requestOf(ShowTop{"web", "processes", ""}).target == "/api/v1/vms/web/tables/processes");
+  CHECK(requestOf(ShowTop{"web", "peers", "15m"}).target == "/api/v1/vms/web/tables/peers?at=-15m");
+  const auto asked = requestOf(ShowCollection{"web", {}, {}, {}, false});
+  CHECK(asked.method == Request::Method::get);
+  CHECK(asked.target == "/api/v1/vms/web/collection");
+  const auto changed = requestOf(ShowCollection{"web", Millis(1000), 20, {"cpu", "disk"}, false});
+  CHECK(changed.method == Request::Method::post);
+  CHECK(nlohmann::json::parse(changed.body) == nlohmann::json{{"interval_ms", 1000},
+                                                              {"top_processes", 20},
+                                                              {"collectors", {"cpu", "disk"}}});
+  const auto back = requestOf(ShowCollection{"web", {}, 5, {}, true});
+  CHECK(nlohmann::json::parse(back.body) ==
+        nlohmann::json{{"interval_ms", nullptr}, {"top_processes", 5}, {"collectors", nullptr}});
+}
+
 TEST_CASE("commands that decide and act ask the endpoints of the API", "[commands]") {
   const auto body = [](const Request& request) { return nlohmann::json::parse(request.body); };
   CHECK(requestOf(ShowForecast{"a/b"}).target == "/api/v1/vms/a%2Fb/forecast");

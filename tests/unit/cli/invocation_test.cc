@@ -57,6 +57,13 @@ TEST_CASE("each command takes its own options", "[invocation]") {
   CHECK(load.ramp == Millis(5000));
   CHECK(load.duration == Millis(60000));
   CHECK(command<OrderLoad>({"load", "web", "--stop"}).duration == Millis(0));
+  CHECK(command<ShowVm>({"vm", "web", "--echo"}).echo);
+  CHECK(command<ShowTop>({"top", "web", "--at", "15m"}).table == "processes");
+  const auto collection = command<ShowCollection>(
+      {"collection", "web", "--interval", "1s", "--collectors", "cpu,disk"});
+  CHECK(collection.interval == Millis(1000));
+  CHECK(collection.collectors == std::vector<std::string>{"cpu", "disk"});
+  CHECK_FALSE(collection.top);
   const auto build = command<BuildAppliance>(
       {"appliance", "build", "--kernel", "k.deb", "--directory", "out", "--agent", "a"});
   CHECK(build.kernel == "k.deb");

@@ -2,6 +2,7 @@
 
 #include "agent/session.h"
 #include "collect/agent_links.h"
+#include "store/table_log.h"
 #include "unit/collect/bench.h"
 
 /// Links to agents over fake ports, with a real agent's session at the other end.
@@ -21,10 +22,10 @@ class FakeAgent {
   }
   ~FakeAgent() { port_.onActivity(nullptr); }
 
-  void echo() {
+  void echo(const echo::Report& report = {}) {
     mono_ms_ += 1000;
     std::vector<double> values(session_.columns().size(), 1.0);
-    session_.push(mono_ms_, values);
+    session_.push(mono_ms_, values, report);
     run();
   }
   void run() {
@@ -55,19 +56,31 @@ struct AgentBench : LoopBench {
   RecordedRows rows;
   std::vector<Event> events;
   EchoPosition stored;
+  EchoMark told;
+  std::size_t room = 1000;  ///< for events of guests
+  std::vector<store::KeptTable> tables;
+  echo::Settings settings{.interval_ms = 1000, .top_processes = {}, .collectors = {}};
   AgentLinks links;
 
   AgentBench()
       : links(
             loop.get_executor(), clock,
             {.limits = {},
-             .settings = {.interval_ms = 1000, .top_processes = {}, .collectors = {}},
+             .settings = {},
              .first_retry = Millis(1),
              .retry = Millis(2),
              .max_retry = Millis(4),
-             .max_penalty = Millis(8)},
+             .max_penalty = Millis(8),
+             .instructions = [this](Uuid) { return settings; }},
             rows.sink(), [this](Uuid) { return stored; },
-            [this](Event event) { events.push_back(std::move(event)); }) {
+            [this](Event event) { events.push_back(std::move(event)); },
+            {.room = [this](std::size_t count) { return count <= room; },
+             .happened = [this](Event event) { events.push_back(std::move(event)); },
+             .tables =
+                 [this](Uuid, Timestamp time, std::vector<echo::Table> told_now) {
+                   for (auto& table : told_now) tables.push_back({time, std::move(table)});
+                 },
+             .told = [this](Uuid) { return told; }}) {
     environment.setVm(runningVm(kVm, "web"));
   }
   ~AgentBench() {
