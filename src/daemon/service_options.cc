@@ -50,6 +50,10 @@ collect::HostProbeOptions probeOptions(const Config& config) {
   return options;
 }
 
+std::filesystem::path tokenFolder(const Config& config) {
+  return config.state.directory / "agents";
+}
+
 Result<std::string> readToken(const std::filesystem::path& file) {
   if (file.empty()) return std::string();
   std::string token;

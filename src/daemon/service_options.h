@@ -23,6 +23,9 @@ collect::AgentListenerOptions listenerOptions(const Config& config);
 bool listensToAgents(const Config& config);
 collect::HostProbeOptions probeOptions(const Config& config);
 
+/// Where the tokens of guests are kept that reach this host over vsock or TLS.
+std::filesystem::path tokenFolder(const Config& config);
+
 /// The first word of a file; empty without a file. invalid: none of at least 16 characters.
 Result<std::string> readToken(const std::filesystem::path& file);
 /// With their tokens, which are read here.

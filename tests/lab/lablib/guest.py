@@ -35,8 +35,8 @@ DOMAIN = """\
     {disk}
     <interface type='bridge'><source bridge='br0'/><mac address='{mac}'/><model type='virtio'/></interface>
     <serial type='file'><source path='/var/log/libvirt/console-{name}.log' append='on'/><target port='0'/></serial>
-    <channel type='unix'><target type='virtio' name='{channel}'/></channel>
-    <controller type='usb' model='none'/>
+    {channels}
+    {serial}<controller type='usb' model='none'/>
     <memballoon model='virtio'><stats period='1'/></memballoon>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <video><model type='none'/></video>
@@ -51,6 +51,9 @@ MONITOR = """\
     <qemu:arg value='unix:/var/lib/libvirt/qemu/qmp-{name}.sock,server=on,wait=off'/>
   </qemu:commandline>
 """
+
+# What `channels` of a guest names, as its definition has it.
+CHANNEL_XML = "<channel type='unix'><target type='virtio' name='{name}'/></channel>"
 
 CPU = {
     "qemu": "<cpu mode='custom' match='exact'><model>qemu64</model></cpu>",
@@ -162,7 +165,7 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False):
+            monitor=False, channels=(CHANNEL,), serial=True):
         kernel, initramfs = self.appliance()
         accelerator = self.accelerator()
         digest = hashlib.sha256(name.encode()).hexdigest()
@@ -173,7 +176,9 @@ class Guests:
         return DOMAIN.format(accelerator=accelerator, name=escape(name), memory=memory, vcpus=vcpus,
                              vcpus_maximum=max(vcpus, vcpus_maximum), entries=entries if role else "",
                              kernel=kernel, initramfs=initramfs, cmdline=escape(cmdline), cpu=CPU[accelerator],
-                             disk=DISK[disk].format(name=escape(name)), mac=mac, channel=CHANNEL,
+                             disk=DISK[disk].format(name=escape(name)), mac=mac,
+                             serial="<controller type='virtio-serial' index='0'/>" if serial else "",
+                             channels="".join(CHANNEL_XML.format(name=each) for each in channels),
                              monitor=MONITOR.format(name=escape(name)) if monitor else "")
 
     def define(self, host, name, disk_size=64, **options):
