@@ -34,8 +34,7 @@ collect::AgentListenerOptions listenerOptions(const Config& config) {
   options.certificate = config.echo.tls_certificate;
   options.key = config.echo.tls_key;
   options.vsock_port = config.echo.listen_vsock;
-  options.tokens =
-      config.echo.tokens.empty() ? config.state.directory / "agents" : config.echo.tokens;
+  options.tokens = tokenFolder(config);
   options.limits.clients = config.echo.max_clients;
   return options;
 }
@@ -51,7 +50,7 @@ collect::HostProbeOptions probeOptions(const Config& config) {
 }
 
 std::filesystem::path tokenFolder(const Config& config) {
-  return config.state.directory / "agents";
+  return config.echo.tokens.empty() ? config.state.directory / "agents" : config.echo.tokens;
 }
 
 Result<std::string> readToken(const std::filesystem::path& file) {

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from xml.sax.saxutils import escape, quoteattr
 
-from . import machine
+from . import guest_agent, machine
 from .machine import LabError, run
 
 CHANNEL = "org.virtseer.echo.0"
@@ -165,8 +165,11 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False, channels=(CHANNEL,), serial=True):
+            monitor=False, channels=(CHANNEL,), serial=True, qemu_ga=False):
         kernel, initramfs = self.appliance()
+        if qemu_ga:
+            initramfs = guest_agent.initramfs(initramfs, self.lab.folder / "appliance" / "qemu-ga" / "initramfs.gz")
+            arguments = f"{guest_agent.ARGUMENTS} {arguments}"
         accelerator = self.accelerator()
         digest = hashlib.sha256(name.encode()).hexdigest()
         mac = "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))
