@@ -69,6 +69,9 @@ SourcePointer makeAgentSource();       ///< what the agent itself costs
 SourcePointer makeProcessesSource();
 /// Journal, or syslog and /dev/kmsg: warnings, errors, crashes.
 SourcePointer makeLogSource();
+/// Programs in the kernel: system calls, waiting for processors and disks, connections, requests to
+/// services, calls of named functions.
+SourcePointer makeEbpfSource(const Config& config);
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});
