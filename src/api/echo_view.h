@@ -51,7 +51,7 @@ struct CollectionView {
   std::string vm_name;
   echo::Settings in_force;  ///< says all three; collectors "all": whatever there are
   echo::Settings own;       ///< what was said of this VM alone
-  bool connected = false;   ///< its agent was told at once
+  bool connected = false;   ///< its agent is, and so was told at once
 };
 
 /// Changes of what is said of a VM alone: outer absent leaves it, inner absent takes it back.

@@ -24,11 +24,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include "agent/session.h"
 #include "collect/agent_links.h"
 #include "daemon/guest_tables.h"
+#include "daemon/process.h"
 #include "daemon/store_keeper.h"
 #include "platform/fake_environment.h"
 
@@ -284,22 +284,6 @@ struct Host {
   }
 };
 
-double cpuSeconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
-std::uint64_t rssBytes() {
-  std::ifstream in("/proc/self/statm");
-  std::uint64_t size = 0, resident = 0;
-  in >> size >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 int measure(Host& host, const Wish& wish) {
   host.tasks.spawn("open", host.store.open());
   while (host.tasks.size() > 0) host.turn(Millis(20));
@@ -310,17 +294,17 @@ int measure(Host& host, const Wish& wish) {
   while (host.links.totals().connected < all && monoMs() < deadline) host.turn(Millis(100));
   host.turn(Millis(2 * wish.interval_ms));
   const auto before = host.links.totals();
-  const double cpu_before = cpuSeconds();
+  const double cpu_before = daemon::processCpuSeconds();
   const auto begun = monoMs();
   while (monoMs() < begun + wish.seconds * 1000) host.turn(Millis(1000));
   const double seconds = static_cast<double>(monoMs() - begun) / 1000;
-  const double cpu = cpuSeconds() - cpu_before;
+  const double cpu = daemon::processCpuSeconds() - cpu_before;
   const auto after = host.links.totals();
   fmt::print(
       "{{\"agents\": {}, \"connected\": {}, \"seconds\": {:.1f}, \"cpu_seconds\": {:.3f}, "
       "\"cpu_ratio\": {:.4f}, \"rss_bytes\": {}, \"echoes\": {}, \"us_per_echo\": {:.1f}, "
       "\"happenings\": {}, \"lost\": {}, \"faults\": {}, \"tables_dropped\": {}}}\n",
-      wish.agents, after.connected, seconds, cpu, cpu / seconds, rssBytes(),
+      wish.agents, after.connected, seconds, cpu, cpu / seconds, daemon::processRssBytes(),
       after.echoes - before.echoes,
       cpu * 1e6 / static_cast<double>(std::max<std::uint64_t>(1, after.echoes - before.echoes)),
       after.happenings - before.happenings, after.lost, after.faults,
