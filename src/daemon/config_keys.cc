@@ -214,8 +214,9 @@ constexpr auto kLastKeys = std::to_array<ConfigKey>({
     {"plan.round", "duration", 200, 10 * kMinute, "How often a plan is made.",
      VIRTSEER_SLOT(plan.round), nullptr},
     {"plan.threshold", "probability", 0.01, 1,
-     "A host runs short where the probability that its VMs want more cores than it has reaches "
-     "this.",
+     "A host is foreseen to run short where the probability that its VMs want more cores than it "
+     "has reaches this; the time that is named is from when on that lasts for "
+     "plan.contended_rounds.",
      VIRTSEER_SLOT(plan.threshold), nullptr},
     {"plan.act_within", "duration", 1000, 24 * kHour,
      "Contention that is further away than this is said and not acted upon.",

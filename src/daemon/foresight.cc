@@ -31,6 +31,7 @@ decide::PlannerRules plannerRules(const Config& config) {
   const auto& plan = config.plan;
   decide::PlannerRules out;
   out.threshold = plan.threshold;
+  out.lasting = plan.round * static_cast<std::int64_t>(plan.contended_rounds);
   out.act_within = plan.act_within;
   out.target_limit = plan.target_limit;
   out.margin = plan.margin;

@@ -15,14 +15,20 @@ struct Change {
   float sign = 1;                 ///< 1: comes, -1: goes
 };
 
-/// Per step, the share of paths on which `sum` (by row of `grid`) exceeds `capacity` cores.
-std::vector<double> contentionBySteps(std::span<const float> sum, const Grid& grid,
-                                      double capacity);
+/// From when on a host is taken to run short.
+struct Limit {
+  double capacity = 0;      ///< cores
+  double threshold = 0.5;   ///< share of paths
+  std::size_t lasting = 1;  ///< steps in a row, at the end of the grid those that are left
+};
 
-/// How short of `capacity` cores a host runs that is asked for `sum`, changed by `change`. `until`
-/// is the first step whose probability reaches `threshold`, counted from `now`. O(rows), no copy.
-Contention assess(std::span<const float> sum, Change change, const Grid& grid, double capacity,
-                  double threshold, Timestamp now);
+/// How short of cores a host runs that is asked for `sum` (by row of `grid`), changed by `change`.
+/// The probability of a step is the share of paths on which demand exceeds the capacity. Once a
+/// step reaches the threshold, `until` is given, counted from `now`: the first step from there on
+/// at which the share of paths that exceed it for `lasting` steps reaches the threshold too; where
+/// there is none, that step itself. O(rows log lasting), no copy.
+Contention assess(std::span<const float> sum, Change change, const Grid& grid, const Limit& limit,
+                  Timestamp now);
 
 /// Which part of the shortage each VM causes: in every row that exceeds `capacity` the excess is
 /// divided by demand; the parts add up to 1 unless the sum never exceeds it (then all are 0) or

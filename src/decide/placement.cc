@@ -145,9 +145,16 @@ double Placement::capacity(const HostRow& host) const {
   return host.state->capacity.cpus * rules_.full;
 }
 
+Limit Placement::limit(const HostRow& host) const {
+  const auto steps = (rules_.lasting + grid().step - Millis(1)) / grid().step;
+  return {.capacity = capacity(host),
+          .threshold = rules_.threshold,
+          .lasting = static_cast<std::size_t>(std::max<std::int64_t>(1, steps))};
+}
+
 void Placement::weigh(std::uint32_t index) {
   auto& host = hosts_[index];
-  host.contention = assess(host.sum, {}, grid(), capacity(host), rules_.threshold, now_);
+  host.contention = assess(host.sum, {}, grid(), limit(host), now_);
 }
 
 std::optional<std::uint32_t> Placement::host(const Uuid& uuid) const {
@@ -172,7 +179,7 @@ const Demand& Placement::demand(std::uint32_t vm) {
 
 Contention Placement::with(std::uint32_t host, std::uint32_t vm, float sign) {
   const auto& row = hosts_[host];
-  return assess(row.sum, {demand(vm), sign}, grid(), capacity(row), rules_.threshold, now_);
+  return assess(row.sum, {demand(vm), sign}, grid(), limit(row), now_);
 }
 
 void Placement::move(std::uint32_t vm, std::uint32_t to) {

@@ -68,6 +68,7 @@ class Placement {
   void addUp();
   void weigh(std::uint32_t host);
   double capacity(const HostRow& host) const;
+  Limit limit(const HostRow& host) const;
 
   const PlannerRules& rules_;
   Timestamp now_;

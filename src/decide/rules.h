@@ -22,9 +22,11 @@ struct ScoreWeights {
 /// What the planner goes by; every value is configuration.
 struct PlannerRules {
   /// Contention is foreseen where the probability that demand exceeds `full` times the capacity
-  /// reaches `threshold`, and acted upon if that is at most `act_within` away.
+  /// reaches `threshold`, to begin where that lasts for `lasting`, and acted upon if that is at
+  /// most `act_within` away.
   double threshold = 0.5;
   double full = 1.0;
+  Millis lasting{0};  ///< rounded up to whole steps of the scenarios
   Millis act_within = std::chrono::minutes(30);
 
   double target_limit = 0.2;  ///< highest probability of contention at the target, with the VM

@@ -121,9 +121,10 @@ class Daemon:
         def sequence():
             # Connected comes before the first echo; the run that the agent is in is told with that one.
             agent = self.agent(name)
-            return agent["state"] == "connected" and agent["epoch"] and (agent["epoch"], agent["sequence"])
+            assert agent["state"] == "connected" and agent["epoch"], agent
+            return agent["epoch"], agent["sequence"]
         first = wait_for(sequence, timeout, f"an echo of {name}")
-        wait_for(lambda: (now := sequence()) and (now[0] != first[0] or now[1] >= first[1] + more), timeout,
+        wait_for(lambda: (now := sequence())[0] != first[0] or now[1] >= first[1] + more, timeout,
                  f"{more} more echoes of {name}")
 
 

@@ -18,11 +18,42 @@ Grid grid(std::size_t paths, std::size_t steps) {
 
 }  // namespace
 
-TEST_CASE("the probability of a step is the share of paths above capacity") {
+TEST_CASE("the probability is that of the step on which most paths exceed the capacity") {
   // Two steps on four paths: step 0 is exceeded on one, step 1 on three.
   const Demand sum{1, 3, 1, 3, 1, 3, 3, 1};
 
-  CHECK(contentionBySteps(sum, grid(4, 2), 2) == std::vector<double>{0.25, 0.75});
+  const auto out = assess(sum, {}, grid(4, 2), {.capacity = 2, .threshold = 0.5}, kNow);
+  CHECK(out.probability == 0.75);
+  CHECK(out.until == Millis(1000));
+}
+
+TEST_CASE("a shortage is foreseen by its first step, and begins where it lasts") {
+  // Two paths of six steps: one second beyond capacity, then three; and two at the end.
+  const Demand sum{3, 1, 3, 3, 3, 1, 1, 1, 1, 1, 3, 3};
+  const auto judged = [&](std::size_t lasting, double threshold) {
+    return assess(sum, {}, grid(2, 6), {2, threshold, lasting}, kNow);
+  };
+
+  CHECK(judged(1, 0.5).until == Millis(0));
+  CHECK(judged(1, 0.5).already);
+  CHECK(judged(2, 0.5).until == Millis(2000));
+  CHECK_FALSE(judged(2, 0.5).already);
+  CHECK(judged(3, 0.5).until == Millis(2000));
+  CHECK(judged(1, 1).until == Millis(4000));
+  // What begins just before the end of what is foreseen counts.
+  CHECK(judged(4, 0.5).until == Millis(4000));
+  CHECK(judged(100, 0.5).until == Millis(4000));
+  CHECK(judged(4, 0.5).shortage_cpus == judged(1, 0.5).shortage_cpus);
+}
+
+TEST_CASE("a shortage that lasts nowhere begins at its first step") {
+  const Demand sum{1, 3, 1, 1, 3, 1, 1, 3, 1};
+
+  const auto out = assess(sum, {}, grid(1, 9), {2, 0.5, 2}, kNow);
+
+  CHECK(out.probability == 1);
+  CHECK(out.until == Millis(1000));
+  CHECK(out.probability_then == 1);
 }
 
 TEST_CASE("demand that just fits is no contention, despite rounding") {
@@ -30,7 +61,7 @@ TEST_CASE("demand that just fits is no contention, despite rounding") {
   for (auto& row : sum)
     for (int i = 0; i < 20; ++i) row += 0.1F;
 
-  CHECK(assess(sum, {}, grid(10, 10), 2, 0.5, kNow).probability == 0);
+  CHECK(assess(sum, {}, grid(10, 10), {2, 0.5}, kNow).probability == 0);
 }
 
 TEST_CASE("time until contention is that of the first step that passes the threshold") {
@@ -38,18 +69,18 @@ TEST_CASE("time until contention is that of the first step that passes the thres
   for (int path = 0; path < 10; ++path)
     for (int step = 0; step < 10; ++step) sum.push_back(step >= 4 && path < step ? 3.0F : 1.0F);
 
-  const auto out = assess(sum, {}, grid(10, 10), 2, 0.6, kNow);
+  const auto out = assess(sum, {}, grid(10, 10), {2, 0.6}, kNow);
 
   CHECK(out.until == Millis(6000));
   CHECK(out.probability_then == Approx(0.6));
   CHECK(out.probability == Approx(0.9));
   CHECK_FALSE(out.already);
-  CHECK(assess(sum, {}, grid(10, 10), 2, 0.95, kNow).until == std::nullopt);
-  CHECK(assess(sum, {}, grid(10, 10), 2, 0.6, kNow + Millis(500)).until == Millis(5500));
+  CHECK(assess(sum, {}, grid(10, 10), {2, 0.95}, kNow).until == std::nullopt);
+  CHECK(assess(sum, {}, grid(10, 10), {2, 0.6}, kNow + Millis(500)).until == Millis(5500));
 }
 
 TEST_CASE("a present that is short of CPU is said to be so") {
-  const auto out = assess(Demand(6, 3.0F), {}, grid(2, 3), 2, 0.5, kNow + Millis(300));
+  const auto out = assess(Demand(6, 3.0F), {}, grid(2, 3), {2, 0.5}, kNow + Millis(300));
 
   CHECK(out.already);
   CHECK(out.until == Millis(0));
@@ -70,7 +101,7 @@ TEST_CASE("VMs with opposite peaks fit where VMs with the same peaks do not") {
     const std::vector<Scenarios> sets{set};
     const DemandTable table(sets, kNow);
     std::unordered_map<Uuid, double> means;
-    return assess(table.sums(on, 1, means)[0], {}, table.grid(), 3, 0.5, kNow).probability;
+    return assess(table.sums(on, 1, means)[0], {}, table.grid(), {3, 0.5}, kNow).probability;
   };
 
   CHECK(probability(opposite) == 0);
@@ -81,8 +112,8 @@ TEST_CASE("a change is judged without copying the sum") {
   const Demand sum(4, 3.0F);
   const Demand vm(4, 1.5F);
 
-  CHECK(assess(sum, {vm, -1}, grid(2, 2), 2, 0.5, kNow).probability == 0);
-  CHECK(assess(sum, {vm, 1}, grid(2, 2), 4, 0.5, kNow).probability == 1);
+  CHECK(assess(sum, {vm, -1}, grid(2, 2), {2, 0.5}, kNow).probability == 0);
+  CHECK(assess(sum, {vm, 1}, grid(2, 2), {4, 0.5}, kNow).probability == 1);
 }
 
 TEST_CASE("shares of the shortage follow demand where there is an excess, and add up to one") {
