@@ -10,6 +10,7 @@
 #include <cstdio>
 
 #include "agent/clock.h"
+#include "virtseer/echo/text.h"
 #include "virtseer/version.h"
 
 namespace virtseer::agent {
@@ -17,11 +18,15 @@ namespace {
 
 constexpr std::int64_t kTickMs = 100;
 constexpr std::int64_t kOpenAgainMs = 1000;
+/// A host that refuses, or is not there, is called again this seldom.
+constexpr std::int64_t kMostPauseMs = 60'000;
+constexpr std::int64_t kReadyMs = 10'000;
 /// Reads of one turn; a host that floods the port does not hold up the echoes.
 constexpr int kReadsPerTurn = 32;
 
-std::vector<SourcePointer> sourcesFor(const std::string& role, LabCounters& counters) {
-  auto sources = systemSources();
+std::vector<SourcePointer> sourcesFor(const Config& config, const std::string& role,
+                                      LabCounters& counters) {
+  auto sources = systemSources(config);
   if (mayWork(role)) sources.push_back(makeLabSource(counters));
   return sources;
 }
@@ -46,14 +51,16 @@ std::uint64_t newEpoch() {
 }
 
 Agent::Agent(const Options& options)
-    : role_(readRole(options.root)),
-      interval_ms_(options.interval_ms),
-      session_({newEpoch(), kVersion, role_, options.interval_ms}),
-      sampler_(options.root, sourcesFor(role_, page_.counters())),
+    : config_(options.config),
+      root_(options.root),
+      role_(readRole(options.root)),
+      interval_ms_(config_.interval_ms),
+      session_({newEpoch(), kVersion, role_, config_.interval_ms}),
+      sampler_(options.root, sourcesFor(config_, role_, page_.counters())),
       load_({role_, options.root, options.directory}, page_.counters().work_units),
       disk_ticks_(options.directory, page_.counters()),
-      port_(options.port),
-      epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      retry_ms_(kOpenAgainMs) {
   const sigset_t handled = handledSignals();
   ::sigprocmask(SIG_BLOCK, &handled, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
@@ -62,6 +69,7 @@ Agent::Agent(const Options& options)
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, signals_.get(), &event);
   event.data.fd = sampler_.eventFd();
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, sampler_.eventFd(), &event);
+  sampler_.setTop(config_.top_processes);
   session_.setSources(sampler_.states());
 }
 
@@ -72,14 +80,15 @@ int Agent::run() {
   while (true) {
     std::int64_t now = monoMs();
     if (lab && now >= next_tick_ms_) tick(now);
-    if (!port_.isOpen() && now >= next_open_ms_) openPort(now);
+    keepPort(now);
     if (session_.takeFresh() || now >= next_echo_ms_) {
       if (lab) disk_ticks_.ensure();
       sample(now);
     }
     std::int64_t until = next_echo_ms_;
     if (lab) until = std::min(until, next_tick_ms_);
-    if (!port_.isOpen()) until = std::min(until, next_open_ms_);
+    const bool ended = port_ && !port_->isOpen();
+    until = std::min(until, ended ? now : port_ ? ready_by_ms_ : next_open_ms_);
     const Waken waken = wait(until);
     if (waken.signal && !handleSignals()) return 0;
     if (waken.sources) sampler_.attend();
@@ -117,33 +126,70 @@ bool Agent::handleSignals() {
   return !stop;
 }
 
+/// Looks after the port: one that ended is let go, one that is due is opened.
+void Agent::keepPort(std::int64_t now) {
+  if (port_ && port_->isReady()) ready_by_ms_ = INT64_MAX;
+  if (port_ && now >= ready_by_ms_) port_->close(config_.server + ": no answer in time");
+  if (port_ && port_->isCall() && session_.greeted()) {
+    retry_ms_ = kOpenAgainMs;
+    last_trouble_.clear();
+  }
+  if (port_ && !port_->isOpen()) {
+    if (port_->isCall()) {
+      tell(port_->reason());
+      callLater(now);
+    }
+    port_.reset();
+  }
+  if (!port_ && now >= next_open_ms_) openPort(now);
+}
+
+/// Many agents that lost the same host do not come back at the same moment.
+void Agent::callLater(std::int64_t now) {
+  const auto spread = static_cast<std::int64_t>(session_.epoch() % 1024);
+  next_open_ms_ = now + retry_ms_ * 3 / 4 + retry_ms_ * spread / 2048;
+  retry_ms_ = std::min(2 * retry_ms_, kMostPauseMs);
+}
+
 void Agent::openPort(std::int64_t now) {
   next_open_ms_ = now + kOpenAgainMs;
-  const auto opened = port_.open();
+  ready_by_ms_ = INT64_MAX;
+  auto opened = agent::openPort(config_, root_);
   if (!opened) {
-    if (opened.error() != last_port_error_)
-      std::fprintf(stderr, "virtseer-agent: %s\n", opened.error().c_str());
-    last_port_error_ = opened.error();
+    tell(opened.error());
+    if (!config_.server.empty()) callLater(now);
     return;
   }
-  last_port_error_.clear();
-  wants_room_ = false;
-  if (!watchPort(EPOLL_CTL_ADD))
-    std::fprintf(stderr, "virtseer-agent: the port cannot be waited for\n");
+  port_ = std::move(*opened);
+  if (port_->isCall()) {
+    session_.begin();
+    ready_by_ms_ = now + kReadyMs;
+  } else {
+    last_trouble_.clear();
+  }
+  wants_room_ = port_->wantsRoom();
+  if (!watchPort(EPOLL_CTL_ADD)) tell("the port cannot be waited for");
+}
+
+void Agent::tell(const std::string& trouble) {
+  if (trouble != last_trouble_)
+    std::fprintf(stderr, "virtseer-agent: %s\n", echo::cleanText(trouble, 1024).c_str());
+  last_trouble_ = trouble;
 }
 
 /// The port is watched for changes alone (edge-triggered): while no host reads, it would report its
 /// end without pause. Room for writing is asked for only where it lacked. To change a watch also
 /// has it tell anew what is there already.
 bool Agent::watchPort(int how) {
-  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = port_.fd()}};
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.fd = port_->fd()}};
   if (wants_room_) event.events |= EPOLLOUT;
-  return ::epoll_ctl(epoll_.get(), how, port_.fd(), &event) == 0;
+  return ::epoll_ctl(epoll_.get(), how, port_->fd(), &event) == 0;
 }
 
 void Agent::readPort() {
+  if (!port_) return;
   for (int i = 0; i < kReadsPerTurn; ++i) {
-    const std::string_view bytes = port_.read();
+    const std::string_view bytes = port_->read();
     if (bytes.empty()) return;
     session_.receive(bytes);
     obey();
@@ -152,15 +198,17 @@ void Agent::readPort() {
 }
 
 void Agent::writePort(std::int64_t now) {
+  if (!port_) return;
   bool full = false;
   while (!full) {
     const std::string_view bytes = session_.pending(now);
     if (bytes.empty()) break;
-    const std::size_t taken = port_.write(bytes);
+    const std::size_t taken = port_->write(bytes);
     session_.sent(taken);
     full = taken == 0;
   }
-  if (full == wants_room_ || !port_.isOpen()) return;
+  full = full || port_->wantsRoom();
+  if (full == wants_room_ || !port_->isOpen()) return;
   wants_room_ = full;
   watchPort(EPOLL_CTL_MOD);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "agent/file.h"
@@ -16,10 +17,9 @@ namespace virtseer::agent {
 class Agent {
  public:
   struct Options {
-    std::string port;                 ///< as in Port
+    Config config;
     std::string root;                 ///< of /proc and /sys; "" is the running system
     std::string directory = "/data";  ///< where lab guests write
-    std::uint32_t interval_ms = 5000;
   };
 
   /// Blocks SIGTERM, SIGINT, SIGCHLD and SIGPIPE of the calling process.
@@ -38,6 +38,9 @@ class Agent {
   Waken wait(std::int64_t until_ms);
   bool handleSignals();
   void openPort(std::int64_t now);
+  void keepPort(std::int64_t now);
+  void tell(const std::string& trouble);
+  void callLater(std::int64_t now);
   bool watchPort(int how);
   void readPort();
   void writePort(std::int64_t now);
@@ -46,6 +49,8 @@ class Agent {
   void tick(std::int64_t now);
   void sample(std::int64_t now);
 
+  const Config config_;
+  const std::string root_;
   std::string role_;
   std::uint32_t interval_ms_;
   LabPage page_;
@@ -53,12 +58,14 @@ class Agent {
   Sampler sampler_;
   LoadRunner load_;
   DiskTicks disk_ticks_;
-  Port port_;
-  bool wants_room_ = false;  ///< the port took no more when last written to
+  std::unique_ptr<Port> port_;  ///< none before the first was opened
+  bool wants_room_ = false;     ///< the port took no more when last written to
   Descriptor epoll_;
   Descriptor signals_;
-  std::string last_port_error_;
+  std::string last_trouble_;  ///< with the port; said once
   std::int64_t next_open_ms_ = 0;
+  std::int64_t retry_ms_;                 ///< the next pause before the port is opened again
+  std::int64_t ready_by_ms_ = INT64_MAX;  ///< a connection that is not made by then is given up
   std::int64_t next_echo_ms_ = 0;
   std::int64_t next_tick_ms_ = 0;
 };

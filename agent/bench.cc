@@ -46,9 +46,9 @@ struct Figures {
 };
 
 /// What sources cost is measured in rounds of their own: to look at the clock costs too.
-Figures measure(const std::string& root) {
+Figures measure(const Config& config, const std::string& root) {
   Session session({1, kVersion, "production"});
-  Sampler sampler(root, systemSources());
+  Sampler sampler(root, systemSources(config));
   std::int64_t now = monoMs();
   std::uint64_t bytes = 0;
   const auto round = [&] {
@@ -95,8 +95,8 @@ void printText(const Figures& figures, bool verbose) {
 
 }  // namespace
 
-int runBench(const std::string& root, BenchOutput output) {
-  const Figures figures = measure(root);
+int runBench(const Config& config, const std::string& root, BenchOutput output) {
+  const Figures figures = measure(config, root);
   if (output.json)
     printJson(figures);
   else

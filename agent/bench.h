@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "agent/config.h"
+
 namespace virtseer::agent {
 
 /// How `--bench` prints.
@@ -14,6 +16,6 @@ struct BenchOutput {
 /// JSON {"cpu_us_per_round", "rss_bytes", "values", "bytes_per_echo", "sources": {name: us}}. The
 /// rounds follow each other at once while the sources are told that 5 s lie between them. Gives the
 /// process's exit code.
-int runBench(const std::string& root, BenchOutput output);
+int runBench(const Config& config, const std::string& root, BenchOutput output);
 
 }  // namespace virtseer::agent

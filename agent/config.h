@@ -26,6 +26,7 @@ struct Config {
   std::string server_ca;    ///< file with the certificates that the server's must be signed by
   std::string server_name;  ///< what the server's certificate must name; empty: HOST
   std::string token_file;   ///< file with this VM's token, for tls:// and vsock://
+  std::string vm_uuid;      ///< this VM's, for the same; empty: what the firmware says
   std::uint32_t interval_ms = 5000;  ///< until the host sets it
   std::uint32_t top_processes = 10;  ///< the same
   std::vector<Endpoint> scrape;

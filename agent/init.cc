@@ -108,7 +108,7 @@ class Init {
     if (const auto text = kernelArgument(command_line_, "virtseer.interval_ms")) {
       const auto interval = parseInterval(std::string(*text) + "ms");
       if (interval)
-        options.interval_ms = *interval;
+        options.config.interval_ms = *interval;
       else
         say("virtseer.interval_ms is not from 200 to 3600000");
     }

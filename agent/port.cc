@@ -6,14 +6,44 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
+#include "agent/server_port.h"
 #include "virtseer/echo/wire.h"
 
 namespace virtseer::agent {
 namespace {
 
 constexpr std::string_view kUnix = "unix:";
+
+/// A device or a UNIX socket. While no host reads, a virtio-serial port reads as ended and takes no
+/// bytes, and stays open; a socket whose other end is gone is closed.
+class LocalPort final : public Port {
+ public:
+  LocalPort(Descriptor fd, bool is_socket) : Port(std::move(fd)), is_socket_(is_socket) {}
+
+  std::string_view read() override {
+    if (!isOpen()) return {};
+    const ssize_t count = ::read(fd(), buffer_.data(), buffer_.size());
+    if (count > 0) return {buffer_.data(), static_cast<std::size_t>(count)};
+    const bool later = count < 0 && (errno == EAGAIN || errno == EINTR);
+    if (!later && (count < 0 || is_socket_)) close("");
+    return {};
+  }
+
+  std::size_t write(std::string_view bytes) override {
+    if (!isOpen()) return 0;
+    const ssize_t count = ::write(fd(), bytes.data(), bytes.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EAGAIN && errno != EINTR) close("");
+    return 0;
+  }
+
+ private:
+  bool is_socket_;
+  std::array<char, 8192> buffer_{};
+};
 
 /// Where the named port is: udev's link, or else the device whose name in /sys says so.
 std::string findPort() {
@@ -39,38 +69,25 @@ std::expected<Descriptor, std::string> connectTo(const std::string& path) {
   return fd;
 }
 
-}  // namespace
-
-std::expected<void, std::string> Port::open() {
-  stream_ended_means_gone_ = path_.starts_with(kUnix);
-  if (stream_ended_means_gone_) {
-    auto connected = connectTo(path_.substr(kUnix.size()));
+std::expected<std::unique_ptr<Port>, std::string> openLocal(const std::string& configured) {
+  if (configured.starts_with(kUnix)) {
+    auto connected = connectTo(configured.substr(kUnix.size()));
     if (!connected) return std::unexpected(connected.error());
-    fd_ = std::move(*connected);
-    return {};
+    return std::make_unique<LocalPort>(std::move(*connected), true);
   }
-  const std::string path = path_.empty() ? findPort() : path_;
+  const std::string path = configured.empty() ? findPort() : configured;
   Descriptor fd(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   if (!fd) return std::unexpected(path + ": " + errorText(errno));
-  fd_ = std::move(fd);
-  return {};
+  return std::make_unique<LocalPort>(std::move(fd), false);
 }
 
-std::string_view Port::read() {
-  if (!fd_) return {};
-  const ssize_t count = ::read(fd_.get(), buffer_.data(), buffer_.size());
-  if (count > 0) return {buffer_.data(), static_cast<std::size_t>(count)};
-  const bool later = count < 0 && (errno == EAGAIN || errno == EINTR);
-  if (!later && (count < 0 || stream_ended_means_gone_)) fd_.reset();
-  return {};
-}
+}  // namespace
 
-std::size_t Port::write(std::string_view bytes) {
-  if (!fd_) return 0;
-  const ssize_t count = ::write(fd_.get(), bytes.data(), bytes.size());
-  if (count >= 0) return static_cast<std::size_t>(count);
-  if (errno != EAGAIN && errno != EINTR) fd_.reset();
-  return 0;
+std::expected<std::unique_ptr<Port>, std::string> openPort(const Config& config,
+                                                           const std::string& root) {
+  auto local = openLocal(config.port);
+  if (local || config.server.empty()) return local;
+  return callServer(config, root);
 }
 
 }  // namespace virtseer::agent

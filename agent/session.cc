@@ -26,6 +26,14 @@ Session::Session(Options options) : options_(std::move(options)), ring_(options_
   columns_.add("guest_echo_dropped_total");
 }
 
+void Session::begin() {
+  greeted_ = hello_due_ = false;
+  current_.clear();
+  current_sent_ = 0;
+  faults_ += reader_.faults();
+  reader_ = {};
+}
+
 void Session::receive(std::string_view bytes) {
   reader_.feed(bytes);
   while (const auto frame = reader_.next()) take(*frame);

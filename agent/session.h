@@ -44,6 +44,12 @@ class Session {
   void setSources(std::map<std::string, std::string> sources) { sources_ = std::move(sources); }
   void setInterval(std::uint32_t interval_ms) { options_.interval_ms = interval_ms; }
 
+  /// The connection is a new one, with nothing of an earlier one under way: a frame that was begun
+  /// is not finished, and nothing is sent before the next greeting.
+  void begin();
+  /// Whether a greeting came since the connection began.
+  bool greeted() const { return greeted_; }
+
   /// Takes bytes from the daemon, in pieces of any size.
   void receive(std::string_view bytes);
 

@@ -126,6 +126,9 @@ struct Health {
   std::uint64_t rows = 0, samples = 0, late = 0, overflow = 0, damaged = 0;
   std::uint64_t streams = 0, series = 0, journal_bytes = 0, disk_bytes = 0;
   std::uint64_t agents_connected = 0, echo_duplicates = 0, echo_lost = 0, echo_faults = 0;
+  /// Of agents that call over TLS or vsock: clients now, and what became of calls.
+  std::uint64_t callers = 0, calls_accepted = 0, calls_denied = 0, calls_turned_away = 0,
+                calls_failed = 0;
   std::uint64_t happenings = 0;          ///< told by guests and kept as events
   std::uint64_t happenings_dropped = 0;  ///< beyond what a guest may tell
   std::uint64_t tables_dropped = 0;      ///< told by guests and not kept, since not written

@@ -171,6 +171,18 @@ void MetricsText::addOwn() {
   counter("virtseer_echo_tables_dropped_total",
           "Tables of guests that were not kept, since they could not be written for too long",
           health.tables_dropped);
+  gauge("virtseer_agent_callers", "Connections that agents made, before and after their login",
+        health.callers);
+  counter("virtseer_agent_calls_accepted_total", "Calls of agents with the right token",
+          health.calls_accepted);
+  counter("virtseer_agent_calls_denied_total", "Calls of agents with a wrong token",
+          health.calls_denied);
+  counter("virtseer_agent_calls_turned_away_total",
+          "Calls of agents refused by a bound, or since their address gave wrong tokens",
+          health.calls_turned_away);
+  counter("virtseer_agent_calls_failed_total",
+          "Calls of agents without TLS or login in time, or for VMs that are not served here",
+          health.calls_failed);
   gauge("virtseer_store_open", "1 if the store is open", health.store_open ? 1 : 0);
   counter("virtseer_store_rows_total", "Rows taken into the store", health.rows);
   counter("virtseer_store_samples_total", "Values taken into the store", health.samples);

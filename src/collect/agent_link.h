@@ -73,11 +73,17 @@ struct AgentLinks::Link {
   Uuid vm;
   std::string name;
   platform::Environment* environment = nullptr;
-  bool listed = true;    ///< its environment names it
-  bool wanted = false;   ///< it runs and has the channel
-  bool serving = false;  ///< serve() runs
-  bool nudged = false;   ///< the next pause is skipped
-  std::string idle;      ///< why it is not wanted, for a person
+  bool listed = true;  ///< its environment names it
+  bool runs = false;   ///< as its environment says
+  bool has_channel = false;
+  bool called = false;  ///< its agent called since it runs: it may call again
+  std::unique_ptr<platform::Channel> offered;  ///< of a call that is not served yet
+  std::string caller;                          ///< who made the call that is, or was, served last
+  std::chrono::steady_clock::time_point barred_until{};  ///< calls are refused
+  bool wanted = false;                                   ///< it runs, and has the channel or called
+  bool serving = false;                                  ///< serve() runs
+  bool nudged = false;                                   ///< the next pause is skipped
+  std::string idle;                                      ///< why it is not wanted, for a person
   boost::asio::steady_timer wake;
   StreamWriter writer;
   Backoff backoff;

@@ -81,10 +81,13 @@ void AgentLinks::resume(Link& link) {
 
 void AgentLinks::want(Link& link, const Vm& vm, platform::Environment& environment) {
   const bool moved = link.environment && link.environment != &environment;
-  const bool wanted = vm.has_channel && runs(vm.state);
+  link.runs = runs(vm.state);
+  link.has_channel = vm.has_channel;
+  link.called = link.called && link.runs;
+  const bool wanted = link.runs && (vm.has_channel || link.called);
   link.environment = &environment;
   link.name = vm.name;
-  link.idle = whyIdle(vm);
+  link.idle = wanted ? "" : whyIdle(vm);
   if (link.wanted && (!wanted || moved)) {
     link.announced = false;
     disconnect(link);
@@ -117,7 +120,28 @@ void AgentLinks::nudge(Uuid vm) {
   found->second->wake.cancel();
 }
 
+Result<void> AgentLinks::offer(Uuid vm, std::unique_ptr<platform::Channel> channel,
+                               std::string caller) {
+  const auto found = links_.find(vm);
+  if (found == links_.end()) return fail(Code::not_found, "the VM is not on this host");
+  const auto& link = found->second;
+  if (!link->runs) return fail(Code::refused, link->idle);
+  if (clock_.mono() < link->barred_until)
+    return fail(Code::busy, "the agent is left alone for a while: " + link->view.reason);
+  link->offered = std::move(channel);
+  link->caller = std::move(caller);
+  link->called = link->wanted = true;
+  link->idle.clear();
+  if (link->view.state == AgentLink::State::absent) link->view.state = AgentLink::State::connecting;
+  if (link->connection) link->connection->end("the agent called anew");
+  link->nudged = true;
+  link->wake.cancel();
+  begin(link);
+  return {};
+}
+
 void AgentLinks::disconnect(Link& link) {
+  link.offered.reset();
   if (link.connection) link.connection->end(link.idle);
   link.wake.cancel();
 }

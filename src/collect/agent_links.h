@@ -86,6 +86,9 @@ struct AgentTotals {
 /// later than that; so an acknowledged echo has lost none. After a crash in between, ReportSink::
 /// told() says up to which echo they were stored: what is replayed up to there tells them no more.
 ///
+/// An agent that called is served in the same way, with the channel that offer() brings: it takes
+/// the place of what is open, and of calls only the newest is kept.
+///
 /// Loop thread only. The environments given to setVms() must outlive `co_await stop()`.
 class AgentLinks {
  public:
@@ -101,6 +104,11 @@ class AgentLinks {
   /// Something happened to the VM that makes an attempt worthwhile now (started, resumed, migrated
   /// in).
   void nudge(Uuid vm);
+
+  /// A channel to the VM's agent that the agent itself made and proved to be its own; `caller` is
+  /// where from, for a person. Fails with not_found (not on this host), refused (it does not run)
+  /// or busy (it flooded, or its echoes cannot be stored now: later).
+  Result<void> offer(Uuid vm, std::unique_ptr<platform::Channel> channel, std::string caller);
 
   /// To be called right after SeriesStore::takeCommit(): what was appended until now is in that
   /// commit or an earlier one. May be left out; then acknowledgements come one commit later.
@@ -136,6 +144,7 @@ class AgentLinks {
 
   boost::asio::awaitable<void> serve(LinkPtr link);
   boost::asio::awaitable<Millis> attempt(LinkPtr link);
+  boost::asio::awaitable<Result<std::unique_ptr<platform::Channel>>> channelFor(LinkPtr link);
   boost::asio::awaitable<void> talk(LinkPtr link, std::unique_ptr<platform::Channel> channel);
   boost::asio::awaitable<void> send(LinkPtr link, ConnectionPtr connection);
   boost::asio::awaitable<void> pause(LinkPtr link, Millis span);

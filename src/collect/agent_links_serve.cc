@@ -49,15 +49,15 @@ asio::awaitable<void> AgentLinks::serve(LinkPtr link) {
   }
 }
 
-/// Opens the channel and talks until it ends; how long to pause then.
+/// Gets a channel and talks until it ends; how long to pause then.
 asio::awaitable<Millis> AgentLinks::attempt(LinkPtr link) {
   link->nudged = false;
   if (link->view.state != AgentLink::State::refused)
     link->view.state = AgentLink::State::connecting;
-  auto channel = co_await link->environment->openChannel(link->vm, std::string(echo::kChannelName));
+  auto channel = co_await channelFor(link);
   if (!link->wanted) co_return Millis(0);
   if (!channel) {
-    link->view.reason = "the channel does not open: " + printable(channel.error().message);
+    link->view.reason = channel.error().message;
     co_return link->backoff.next();
   }
   co_await talk(link, std::move(*channel));
@@ -66,9 +66,31 @@ asio::awaitable<Millis> AgentLinks::attempt(LinkPtr link) {
   // A guest that behaved for as long as the longest pause has come to reason.
   if (ended.answered && clock_.mono() - *ended.answered > options_.max_penalty)
     link->penalties.reset();
-  co_return ended.refused ? std::min(kRefusedPause, options_.max_penalty)
-  : ended.penalty         ? link->penalties.next()
-                          : link->backoff.next();
+  const Millis span = ended.refused   ? std::min(kRefusedPause, options_.max_penalty)
+                      : ended.penalty ? link->penalties.next()
+                                      : link->backoff.next();
+  if (ended.refused || ended.penalty || ended.stalled) link->barred_until = clock_.mono() + span;
+  co_return span;
+}
+
+/// The channel of the agent's call, or else the VM's own.
+asio::awaitable<Result<std::unique_ptr<platform::Channel>>> AgentLinks::channelFor(LinkPtr link) {
+  if (link->offered) co_return std::move(link->offered);
+  if (!link->has_channel) {
+    // Once it was told to be lost, nothing is done before it calls again.
+    if (!link->announced) {
+      link->called = link->wanted = false;
+      link->view.state = AgentLink::State::absent;
+    }
+    co_return fail(Code::unreachable, link->view.reason);
+  }
+  auto opened = co_await link->environment->openChannel(link->vm, std::string(echo::kChannelName));
+  if (link->offered) co_return std::move(link->offered);
+  link->caller.clear();
+  if (!opened)
+    co_return fail(opened.error().code,
+                   "the channel does not open: " + printable(opened.error().message));
+  co_return std::move(*opened);
 }
 
 /// Ends early when nudged or no longer wanted.
@@ -175,7 +197,9 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   link.view.interval_ms = hello.interval_ms;
   link.view.sources = hello.sources;
   if (!link.announced)
-    event(link, Severity::info, "agent.connected", "agent " + hello.agent_version + " connected");
+    event(link, Severity::info, "agent.connected",
+          "agent " + hello.agent_version + " connected" +
+              (link.caller.empty() ? "" : " from " + link.caller));
   else if (restarted)
     event(link, Severity::info, "agent.restarted",
           "agent " + hello.agent_version + " was restarted");

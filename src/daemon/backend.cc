@@ -238,6 +238,12 @@ api::Health DaemonBackend::health() {
   out.echo_duplicates = agents.duplicates;
   out.echo_lost = agents.lost;
   out.echo_faults = agents.faults;
+  const auto calls = parts_.calls();
+  out.callers = calls.clients;
+  out.calls_accepted = calls.accepted;
+  out.calls_denied = calls.denied;
+  out.calls_turned_away = calls.turned_away;
+  out.calls_failed = calls.failed;
   auto collected = parts_.collected();
   collected += agents.counts;
   out.missed_beats = collected.missed_beats;

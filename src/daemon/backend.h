@@ -11,6 +11,7 @@
 #include "collect/agent_links.h"
 #include "daemon/collection.h"
 #include "daemon/guest_tables.h"
+#include "collect/agent_listener.h"
 #include "daemon/inventory.h"
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
@@ -23,6 +24,7 @@ namespace virtseer::daemon {
 struct Parts {
   std::function<AgentLink(Uuid vm)> agent;
   std::function<collect::AgentTotals()> agents;
+  std::function<collect::CallCounts()> calls;
   /// Of all collectors but the agents' links.
   std::function<collect::CollectCounts()> collected;
   /// The VM was too busy for the hypervisor to answer: its figures are the last known.

@@ -40,7 +40,12 @@ struct Config {
     std::vector<std::string> collectors;  ///< empty: all
     std::uint32_t max_faults = 8;         ///< faulty frames before a link is closed
     std::uint32_t max_frames_per_second = 50;
-    Millis retry{2000};  ///< wait after a link's second failure in a row
+    Millis retry{2000};      ///< wait after a link's second failure in a row
+    std::string listen_tls;  ///< "ADDRESS:PORT" for agents that call; empty: none
+    std::filesystem::path tls_certificate, tls_key;
+    std::uint32_t listen_vsock = 0;  ///< port; 0: none
+    std::filesystem::path tokens;    ///< empty: agents in state.directory
+    std::uint32_t max_clients = 1024;
   } echo;
   struct {
     std::string name;  ///< empty: the system's

@@ -126,6 +126,27 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "from "
      "then on the wait doubles up to 30s. After the first failure it is 500ms.",
      VIRTSEER_SLOT(echo.retry), nullptr},
+    {"echo.listen_tls", "ADDRESS:PORT", 0, 64,
+     "A TCP address for agents that call over TLS, from VMs without the virtio channel, such as "
+     "192.0.2.1:8687. Empty: none.",
+     VIRTSEER_SLOT(echo.listen_tls), checkListen},
+    {"echo.tls_certificate", "absolute path", 0, 4095,
+     "The certificate (PEM, with its chain) that agents are shown. It must name the address or the "
+     "host name that they call.",
+     VIRTSEER_SLOT(echo.tls_certificate), checkPathOrEmpty},
+    {"echo.tls_key", "absolute path", 0, 4095,
+     "Its private key (PEM). It must not be readable by others.", VIRTSEER_SLOT(echo.tls_key),
+     checkPathOrEmpty},
+    {"echo.listen_vsock", "port", 0, 4294967294,
+     "A vsock port for agents that call, such as 8687. 0: none.",
+     VIRTSEER_SLOT_AS(CountSlot, echo.listen_vsock), nullptr},
+    {"echo.tokens", "absolute path", 0, 4095,
+     "A folder with the tokens of VMs whose agents call: files UUID.token of mode 0600, which "
+     "'virtseer enroll' makes. Empty: agents in state.directory.",
+     VIRTSEER_SLOT(echo.tokens), checkPathOrEmpty},
+    {"echo.max_clients", "whole number", 1, 65536,
+     "How many agents that call are served at once. More are turned away and counted.",
+     VIRTSEER_SLOT_AS(CountSlot, echo.max_clients), nullptr},
     {"host.name", "text", 0, 253, "The name this host is shown by. Empty: the system's.",
      VIRTSEER_SLOT(host.name), checkHostName},
     {"host.cpus", "number of cores or \"auto\"", 0.01, 65536,

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "collect/accepted_socket.h"
 #include "daemon/config_checks.h"
 #include "daemon/config_keys.h"
 #include "daemon/config_size.h"
@@ -50,6 +51,23 @@ void checkApi(const Config& config, Faults& faults) {
   if (!config.api.token_file.empty())
     if (auto fault = checkTokenFile(config.api.token_file); !fault.empty())
       faults.emplace_back("api.token_file", std::move(fault));
+}
+
+void checkEcho(const Config& config, Faults& faults) {
+  if (config.echo.listen_tls.empty()) return;
+  const auto missing = [&](const std::filesystem::path& path, const char* key) {
+    if (path.empty()) faults.emplace_back(key, "must be set where echo.listen_tls is");
+    return path.empty();
+  };
+  const bool lacks = missing(config.echo.tls_certificate, "echo.tls_certificate");
+  if (missing(config.echo.tls_key, "echo.tls_key") || lacks) return;
+  const auto& key = config.echo.tls_key;
+  struct stat status{};
+  if (::stat(key.c_str(), &status) == 0 && (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
+    faults.emplace_back("echo.tls_key", fmt::format("{} is open to everybody: chmod o= {}",
+                                                    key.string(), key.string()));
+  const auto identity = collect::loadTlsIdentity(config.echo.tls_certificate, key);
+  if (!identity) faults.emplace_back("echo.tls_certificate", identity.error().message);
 }
 
 void checkHost(const Config& config, Faults& faults) {
@@ -127,6 +145,7 @@ void checkPeers(const Config& config, Faults& faults) {
 std::vector<std::pair<std::string, std::string>> checkTogether(const Config& config) {
   Faults faults;
   checkApi(config, faults);
+  checkEcho(config, faults);
   checkHost(config, faults);
   checkForecast(config, faults);
   checkEchoes(config, faults);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/task_group.h"
 #include "collect/agent_links.h"
+#include "collect/agent_listener.h"
 #include "collect/host_collector.h"
 #include "collect/libvirt_collector.h"
 #include "daemon/backend.h"
@@ -97,6 +98,7 @@ struct Service::Parts {
   void listed(platform::Environment& environment, const std::string& uri,
               const std::vector<Vm>& vms);
   Wellbeing wellbeing(const Uuid& vm);
+  Result<void> listenToAgents();
   void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
   void storeSwapped();
@@ -118,6 +120,7 @@ struct Service::Parts {
   Collection collection;
   GuestTables guest_tables;
   collect::AgentLinks links;
+  std::unique_ptr<collect::AgentListener> listener;  ///< where agents may call
   BlockingPool files;
   LoopLag lag;
   std::vector<Place> places;
@@ -138,6 +141,7 @@ daemon::Parts Service::Parts::backendParts() {
   return {
       .agent = [this](Uuid vm) { return links.view(vm); },
       .agents = [this] { return links.totals(); },
+      .calls = [this] { return listener ? listener->counts() : collect::CallCounts{}; },
       .collected =
           [this] {
             collect::CollectCounts counts;
@@ -258,6 +262,19 @@ Wellbeing Service::Parts::wellbeing(const Uuid& uuid) {
   return out;
 }
 
+Result<void> Service::Parts::listenToAgents() {
+  if (!listensToAgents(config)) return {};
+  listener = std::make_unique<collect::AgentListener>(
+      loop, clock, listenerOptions(config),
+      collect::AgentListener::Callbacks{
+          .offer =
+              [this](Uuid vm, std::unique_ptr<platform::Channel> channel, std::string caller) {
+                return links.offer(vm, std::move(channel), std::move(caller));
+              },
+          .report = [this](Event event) { report(std::move(event)); }});
+  return listener->start();
+}
+
 void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
   decisions = std::make_unique<DaemonDecisions>(
       loop, clock, config, inventory, store, *places.front().environment, std::move(peers),
@@ -370,6 +387,7 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
   if (!token) co_return fail(token.error());
   auto peers = peerOptions(config);
   if (!peers) co_return fail(peers.error());
+  if (auto listening = listenToAgents(); !listening) co_return fail(listening.error());
   for (const auto& uri : config.libvirt.uris) addEnvironment(uri);
   makeDecisions(std::move(*peers));
   auto allowed_hosts = config.api.allowed_hosts;
@@ -406,6 +424,7 @@ asio::awaitable<void> Service::Parts::end() {
   if (server) log(Level::info, "stopping: " + stop_reason);
   if (server) co_await server->stop(kServerPatience);
   if (decisions) co_await decisions->stop();
+  if (listener) co_await listener->stop();
   co_await links.stop();
   for (auto& [old, old_tasks] : retired) co_await old_tasks->join();
   if (host_tasks) {

@@ -24,6 +24,22 @@ echo::Settings agentSettings(const Config& config) {
           .collectors = config.echo.collectors};
 }
 
+bool listensToAgents(const Config& config) {
+  return !config.echo.listen_tls.empty() || config.echo.listen_vsock != 0;
+}
+
+collect::AgentListenerOptions listenerOptions(const Config& config) {
+  collect::AgentListenerOptions options;
+  options.tls = config.echo.listen_tls;
+  options.certificate = config.echo.tls_certificate;
+  options.key = config.echo.tls_key;
+  options.vsock_port = config.echo.listen_vsock;
+  options.tokens =
+      config.echo.tokens.empty() ? config.state.directory / "agents" : config.echo.tokens;
+  options.limits.clients = config.echo.max_clients;
+  return options;
+}
+
 collect::HostProbeOptions probeOptions(const Config& config) {
   collect::HostProbeOptions options;
   options.cgroup = config.host.cgroup;

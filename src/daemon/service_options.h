@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "collect/agent_links.h"
+#include "collect/agent_listener.h"
 #include "collect/host_probe.h"
 #include "daemon/config.h"
 #include "fleet/peers.h"
@@ -17,6 +18,9 @@ Millis usageWindow(const Config& config);
 collect::AgentLinksOptions linkOptions(const Config& config);
 /// What agents are told of which nobody said otherwise.
 echo::Settings agentSettings(const Config& config);
+collect::AgentListenerOptions listenerOptions(const Config& config);
+/// Whether agents may call at all.
+bool listensToAgents(const Config& config);
 collect::HostProbeOptions probeOptions(const Config& config);
 
 /// The first word of a file; empty without a file. invalid: none of at least 16 characters.

@@ -26,6 +26,7 @@ void decodeAll(std::string_view body) {
   checkSame(echo::decodeHello(body), &echo::decodeHello);
   checkSame(echo::decodeCatalogue(body), &echo::decodeCatalogue);
   checkSame(echo::decodeLoadState(body), &echo::decodeLoadState);
+  checkSame(echo::decodeLogin(body), &echo::decodeLogin);
   checkSame(echo::decodeGreeting(body), &echo::decodeGreeting);
   checkSame(echo::decodeAck(body), &echo::decodeAck);
   checkSame(echo::decodeSettings(body), &echo::decodeSettings);

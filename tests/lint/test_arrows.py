@@ -22,7 +22,7 @@ FOREIGN = {
     "svm.h": {"src/learn"},
     "nlopt": {"src/learn"},
     "boost/beast": {"src/api", "src/cli", "src/fleet"},
-    "openssl/": {"src/api", "src/cli"},
+    "openssl/": {"src/api", "src/cli", "src/collect"},
     "CLI/": {"src/cli"},
     "toml++/": {"src/daemon"},
     "systemd/": {"src/base", "src/daemon"},

@@ -27,6 +27,7 @@
 ///     any
 ///                  (report_codec.h)
 ///     load_state  [id, accepted, reason]
+///     login       [vm, token]
 ///     greeting    [protocol, nonce, stored_epoch, stored_sequence, settings]
 ///     ack         [epoch, sequence]
 ///     settings    [interval_ms, top_processes, [collector, ...]], each null where absent
@@ -191,6 +192,14 @@ inline std::string encode(const LoadState& state) {
   });
 }
 
+inline std::string encode(const Login& login) {
+  return detail::frameOf(FrameType::login, [&](CborWriter& cbor) {
+    cbor.array(2);
+    cbor.text(login.vm);
+    cbor.text(login.token);
+  });
+}
+
 inline std::string encode(const Greeting& greeting) {
   return detail::frameOf(FrameType::greeting, [&](CborWriter& cbor) {
     cbor.array(5);
@@ -289,6 +298,15 @@ inline Decoded<LoadState> decodeLoadState(std::string_view body) {
   state.accepted = cbor.boolean();
   state.reason = detail::checkedText(cbor);
   return detail::closeBody(cbor, further, std::move(state));
+}
+
+inline Decoded<Login> decodeLogin(std::string_view body) {
+  CborReader cbor(body);
+  Login login;
+  const std::size_t further = detail::openBody(cbor, 2);
+  login.vm = detail::checkedText(cbor);
+  login.token = detail::checkedText(cbor);
+  return detail::closeBody(cbor, further, std::move(login));
 }
 
 inline Decoded<Greeting> decodeGreeting(std::string_view body) {

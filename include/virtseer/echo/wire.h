@@ -21,7 +21,9 @@
 /// number
 ///   once its row is written to the journal; until then the agent keeps the echo in its bounded
 ///   ring.
-/// - Identity comes from the channel; nothing in a frame names a VM.
+/// - Identity comes from the channel; nothing in a frame names a VM. A connection that the agent
+///   makes itself (TLS, vsock) has none: there the agent's first frame, before any greeting, is a
+///   `Login`, and the daemon closes what does not begin with a right one.
 namespace virtseer::echo {
 
 inline constexpr std::string_view kChannelName = "org.virtseer.echo.0";
@@ -38,6 +40,8 @@ inline constexpr std::size_t kMaxNameBytes = 128;
 /// Of a label's value, a version, a role, a reason: UTF-8 without control characters.
 inline constexpr std::size_t kMaxTextBytes = 256;
 inline constexpr std::size_t kMaxSources = 64;
+/// Of a token: it is guessed over a network.
+inline constexpr std::size_t kMinTokenBytes = 16;
 inline constexpr std::uint32_t kMinIntervalMs = 200;
 inline constexpr std::uint32_t kMaxIntervalMs = 3'600'000;
 /// Epochs stay below this, so that they are exact as a double.
@@ -48,6 +52,7 @@ enum class FrameType : std::uint8_t {
   catalogue = 2,   ///< agent: names of further columns
   echo = 3,        ///< agent: one row of values
   load_state = 4,  ///< agent: answer to `load`
+  login = 5,       ///< agent: who calls, on a connection that it made itself
   greeting = 64,   ///< daemon: opens a session
   ack = 65,        ///< daemon: echoes up to this number are stored
   settings = 66,   ///< daemon: interval, top-N, collectors
@@ -137,6 +142,15 @@ struct Load {
   std::uint32_t duration_ms = 0;            ///< ramp included
 
   bool operator==(const Load&) const = default;
+};
+
+/// Agent to daemon, first on a connection that the agent made: which VM this is, and its proof.
+/// Never sent to a server whose certificate was not checked.
+struct Login {
+  std::string vm;     ///< its UUID
+  std::string token;  ///< kMinTokenBytes to kMaxTextBytes, known to that VM and its host alone
+
+  bool operator==(const Login&) const = default;
 };
 
 /// Agent to daemon: whether a load was taken on.

@@ -68,7 +68,9 @@ class Listener {
 class Process {
  public:
   Process(const Tree& tree, const std::string& socket, std::uint32_t interval_ms) {
-    const Agent::Options options{"unix:" + socket, tree.root(), tree.root() + "/data", interval_ms};
+    Agent::Options options{{}, tree.root(), tree.root() + "/data"};
+    options.config.port = "unix:" + socket;
+    options.config.interval_ms = interval_ms;
     pid_ = ::fork();
     if (pid_ == 0) ::_exit(Agent(options).run());
     REQUIRE(pid_ > 0);

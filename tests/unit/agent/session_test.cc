@@ -136,6 +136,27 @@ TEST_CASE("what the daemon has stored of this run is not sent again, of another 
   CHECK(stranger.heard.sequences == Sequences{1, 2, 3, 4});
 }
 
+TEST_CASE("a new connection begins with nothing of the one before, and waits for its greeting") {
+  Session session = makeSession();
+  push(session, 2);
+  {
+    Host host(session);
+    host.greet(1);
+    session.sent(5);  // of a frame that the connection did not live to see whole
+  }
+  CHECK(session.greeted());
+  session.begin();
+  CHECK_FALSE(session.greeted());
+  CHECK(session.pending(2000).empty());
+  Host host(session);
+  host.greet(2);
+  host.read();
+  REQUIRE(host.heard.hellos.size() == 1);
+  CHECK(host.heard.hellos[0].nonce == 2);
+  CHECK(host.heard.sequences == Sequences{1, 2});
+  CHECK(host.heard.faults == 0);
+}
+
 TEST_CASE("echoes are kept until they are acknowledged, and only by their own run") {
   Session session = makeSession();
   Host host(session);

@@ -41,6 +41,9 @@ interval = "2s"
 max_faults = 4
 max_frames_per_second = 9
 retry = "500ms"
+listen_vsock = 8687
+tokens = "/srv/tokens"
+max_clients = 12
 [host]
 name = "alpha"
 cpus = 1.5
@@ -112,6 +115,9 @@ at_once = 1
   CHECK(config.echo.max_faults == 4);
   CHECK(config.echo.max_frames_per_second == 9);
   CHECK(config.echo.retry == Millis(500));
+  CHECK(config.echo.listen_vsock == 8687);
+  CHECK(config.echo.tokens == "/srv/tokens");
+  CHECK(config.echo.max_clients == 12);
   CHECK(config.host.name == "alpha");
   CHECK(config.host.cpus == 1.5);
   CHECK(config.host.memory_bytes == 2ull << 30);
@@ -164,6 +170,19 @@ at_once = 1
   CHECK(config.migration.downtime_limit == Millis(500));
   CHECK(config.migration.bandwidth_bytes_per_s == 100u << 20);
   CHECK(config.migration.at_once == 1);
+}
+
+TEST_CASE("TLS for agents needs a certificate and a key that others cannot read", "[config]") {
+  const Folder folder;
+  const std::string listen = "[echo]\nlisten_tls = \"127.0.0.1:8687\"\n";
+  const auto bare = folder.load(listen);
+  REQUIRE(bare.faults.size() == 2);
+  CHECK(bare.faults[0].key == "echo.tls_certificate");
+  CHECK(bare.faults[1].key == "echo.tls_key");
+  const auto missing =
+      folder.load(listen + "tls_certificate = \"/none.pem\"\ntls_key = \"/none.key\"\n");
+  REQUIRE(missing.faults.size() == 1);
+  CHECK(missing.faults[0].message.find("/none.pem: no certificate") != std::string::npos);
 }
 
 TEST_CASE("whether disks are guarded is said, or looked for", "[config]") {

@@ -45,6 +45,9 @@ TEST_CASE("every frame comes back as it was") {
   const LoadState state{5, false, "no /data"};
   CHECK(decodeLoadState(bodyOf(encode(state))).value() == state);
 
+  const Login login{"aaaaaaaa-0000-4000-8000-000000000001", "0123456789abcdef"};
+  CHECK(decodeLogin(bodyOf(encode(login))).value() == login);
+
   const Greeting greeting{.nonce = 42,
                           .stored_epoch = 8,
                           .stored_sequence = 17,

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+/// Sockets that agents call.
+namespace virtseer::collect {
+
+/// Owns a listening socket that does not block.
+struct AgentDoor {
+  enum class Kind : std::uint8_t { tls, vsock };
+  Kind kind;
+  boost::asio::posix::stream_descriptor socket;
+};
+
+/// `address`: "ADDRESS:PORT" or "[ADDRESS]:PORT".
+Result<AgentDoor> openTlsDoor(const boost::asio::any_io_executor& loop, std::string_view address);
+/// For every guest of this host.
+Result<AgentDoor> openVsockDoor(const boost::asio::any_io_executor& loop, std::uint32_t port);
+
+/// Who called.
+struct Caller {
+  int fd = -1;
+  std::string address;  ///< for a person: 192.0.2.7, 2001:db8::7, vsock CID 3
+  std::string group;    ///< what bounds count by: the address, of IPv6 its /64
+};
+
+/// Takes the next caller; nothing where none waits. Fails with busy where the process has no
+/// descriptor left.
+Result<std::optional<Caller>> takeCaller(AgentDoor& door);
+
+}  // namespace virtseer::collect

@@ -1,0 +1,225 @@
+#include "collect/agent_listener.h"
+
+#include <unistd.h>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstring>
+#include <stdexcept>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "collect/agent_tokens.h"
+#include "virtseer/echo/codec.h"
+
+namespace virtseer::collect {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+
+namespace {
+
+/// More than any login is long.
+constexpr std::size_t kMaxLoginBytes = 1024;
+/// Calls taken before others get their turn on the loop.
+constexpr int kCallsPerTurn = 16;
+constexpr Millis kNoDescriptorPause{1000};
+constexpr Millis kTokenDeadline{5000};
+/// The same address is told of once in this time.
+constexpr Millis kToldEvery{3'600'000};
+constexpr std::size_t kMostTold = 1024;
+
+asio::awaitable<void> pause(Millis span) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, span);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+void wipe(std::string& secret) {
+  ::explicit_bzero(secret.data(), secret.size());
+}
+
+}  // namespace
+
+/// Counts one client for as long as its socket is there.
+struct AgentListener::Ticket {
+  std::shared_ptr<CallerLimits> limits;
+  ~Ticket() { limits->leave(); }
+};
+
+AgentListener::AgentListener(asio::any_io_executor loop, const Clock& clock,
+                             AgentListenerOptions options, Callbacks callbacks)
+    : loop_(loop),
+      clock_(clock),
+      options_(std::move(options)),
+      callbacks_(std::move(callbacks)),
+      limits_(std::make_shared<CallerLimits>(options_.limits)),
+      files_(loop, "vs-logins", {.threads = 1, .queue = 256, .abandoned = 1}),
+      tasks_(loop, [this](const std::string& task, const std::string& what) {
+        ++counts_.failed;
+        log(Level::error, task + " ended: " + what);
+      }) {}
+
+AgentListener::~AgentListener() = default;
+
+Result<void> AgentListener::start() {
+  if (!options_.tls.empty()) {
+    auto identity = loadTlsIdentity(options_.certificate, options_.key);
+    if (!identity) return fail(identity.error());
+    identity_ = std::move(*identity);
+    auto door = openTlsDoor(loop_, options_.tls);
+    if (!door) return fail(door.error());
+    admit(std::move(*door));
+    tasks_.spawn("renewal of the certificate for agents", renew());
+  }
+  if (options_.vsock_port != 0) {
+    auto door = openVsockDoor(loop_, options_.vsock_port);
+    if (!door) return fail(door.error());
+    admit(std::move(*door));
+  }
+  return {};
+}
+
+void AgentListener::admit(AgentDoor door) {
+  tasks_.spawn("agents that call", accept(std::make_shared<AgentDoor>(std::move(door))));
+}
+
+asio::awaitable<void> AgentListener::stop() {
+  tasks_.cancel();
+  co_await tasks_.join();
+  files_.close();
+}
+
+CallCounts AgentListener::counts() const {
+  CallCounts counts = counts_;
+  counts.clients = limits_->clients();
+  return counts;
+}
+
+/// A certificate that was renewed is used without a restart.
+asio::awaitable<void> AgentListener::renew() {
+  for (;;) {
+    co_await pause(options_.renewal);
+    auto identity = co_await files_.run(
+        "the certificate for agents", kTokenDeadline,
+        [options = options_] { return loadTlsIdentity(options.certificate, options.key); });
+    if (identity)
+      identity_ = std::move(*identity);
+    else
+      log(Level::warning,
+          "the certificate for agents stays as it was: " + identity.error().message);
+  }
+}
+
+asio::awaitable<void> AgentListener::accept(std::shared_ptr<AgentDoor> door) {
+  for (;;) {
+    co_await door->socket.async_wait(asio::posix::stream_descriptor::wait_read,
+                                     asio::use_awaitable);
+    for (int i = 0; i < kCallsPerTurn; ++i) {
+      auto caller = takeCaller(*door);
+      if (!caller) {
+        log(Level::warning, "an agent that calls has to wait: " + caller.error().message);
+        co_await pause(kNoDescriptorPause);
+        break;
+      }
+      if (!*caller) break;
+      if (limits_->admit((*caller)->group, clock_.mono()) == CallerLimits::Verdict::welcome) {
+        tasks_.spawn("call of an agent", receive(door->kind, std::move(**caller)));
+      } else {
+        ++counts_.turned_away;
+        ::close((*caller)->fd);
+      }
+    }
+  }
+}
+
+asio::awaitable<void> AgentListener::receive(AgentDoor::Kind kind, Caller caller) {
+  struct Pending {
+    std::shared_ptr<CallerLimits> limits;
+    std::string group;
+    ~Pending() { limits->settle(group); }
+  } const pending{limits_, caller.group};
+  auto ticket = std::make_shared<Ticket>(limits_);
+  std::unique_ptr<AcceptedSocket> socket;
+  if (kind == AgentDoor::Kind::tls) {
+    auto made = tlsSocket(loop_, caller.fd, *identity_);
+    if (!made) throw std::runtime_error(made.error().message);
+    socket = std::move(*made);
+  } else {
+    socket = std::make_unique<AcceptedSocket>(loop_, caller.fd);
+  }
+  socket->hold(std::move(ticket));
+
+  auto greeted = co_await (greet(*socket) || pause(options_.login_deadline));
+  auto* login = std::get_if<0>(&greeted);
+  if (!login || !*login) {
+    ++counts_.failed;
+    limits_->offend(caller.group, clock_.mono());
+    log(Level::debug, "an agent called from " + caller.address + ": " +
+                          (login ? login->error().message : "no login in time"));
+    co_return;
+  }
+  const auto vm = co_await check(caller, std::move(**login));
+  if (!vm) co_return;
+  const auto taken = callbacks_.offer(*vm, std::move(socket), caller.address);
+  ++(taken ? counts_.accepted : counts_.failed);
+  if (!taken)
+    log(Level::debug, "an agent called from " + caller.address + ": " + taken.error().message);
+}
+
+/// What must come before all else on a connection.
+asio::awaitable<Result<echo::Login>> AgentListener::greet(AcceptedSocket& socket) {
+  const auto secured = co_await socket.secure();
+  if (!secured) co_return fail(secured.error());
+  echo::FrameReader reader;
+  for (std::size_t got = 0; got <= kMaxLoginBytes && reader.faults() == 0;) {
+    auto bytes = co_await socket.read();
+    if (!bytes) co_return fail(bytes.error());
+    got += bytes->size();
+    reader.feed(*bytes);
+    wipe(*bytes);
+    const auto frame = reader.next();
+    if (!frame) continue;
+    if (frame->type != echo::FrameType::login) break;
+    auto login = echo::decodeLogin(frame->body);
+    if (!login) break;
+    co_return std::move(*login);
+  }
+  co_return fail(Code::invalid, "it sent something else than a login");
+}
+
+asio::awaitable<Result<Uuid>> AgentListener::check(Caller caller, echo::Login login) {
+  const auto vm = Uuid::parse(login.vm);
+  Result<std::string> token = fail(Code::not_found, "no UUID");
+  if (vm)
+    token = co_await files_.run("token of a VM", kTokenDeadline, [folder = options_.tokens, vm] {
+      return readAgentToken(folder, *vm);
+    });
+  const bool right = sameSecret(token ? *token : std::string(), login.token) && token.has_value();
+  wipe(login.token);
+  if (token) wipe(*token);
+  const bool enrolled = token || token.error().code != Code::not_found;
+  const std::string why = token ? "the token is wrong" : token.error().message;
+  if (right) co_return *vm;
+  limits_->offend(caller.group, clock_.mono());
+  ++counts_.denied;
+  deny(caller, enrolled ? vm : std::nullopt, "VM " + printable(login.vm) + ": " + why);
+  co_return fail(Code::refused, why);
+}
+
+void AgentListener::deny(const Caller& caller, std::optional<Uuid> vm, const std::string& what) {
+  const auto now = clock_.mono();
+  std::erase_if(told_, [&](const auto& entry) { return now - entry.second >= kToldEvery; });
+  if (told_.size() >= kMostTold || !told_.emplace(caller.group, now).second) return;
+  callbacks_.report(
+      {.id = 0,
+       .time = clock_.wall(),
+       .severity = Severity::warning,
+       .kind = "agent.denied",
+       .entity = vm,
+       .message = "an agent that called from " + caller.address + " was refused: " + what,
+       .fields = {{"address", caller.address}}});
+}
+
+}  // namespace virtseer::collect

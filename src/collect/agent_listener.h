@@ -1,0 +1,95 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/pool.h"
+#include "base/task_group.h"
+#include "base/time.h"
+#include "collect/accepted_socket.h"
+#include "collect/agent_doors.h"
+#include "collect/caller_limits.h"
+#include "collect/row_sink.h"
+#include "virtseer/echo/wire.h"
+
+namespace virtseer::collect {
+
+struct AgentListenerOptions {
+  std::string tls;  ///< "ADDRESS:PORT"; empty: no TLS
+  std::filesystem::path certificate, key;
+  std::uint32_t vsock_port = 0;  ///< 0: no vsock
+  std::filesystem::path tokens;  ///< folder of files UUID.token
+  CallerLimits::Options limits = {};
+  Millis login_deadline{10'000};  ///< for the handshake and the login together
+  Millis renewal{3'600'000};      ///< how often certificate and key are read again
+};
+
+/// What became of calls, since the start.
+struct CallCounts {
+  std::uint64_t clients = 0;      ///< now
+  std::uint64_t accepted = 0;     ///< gave the right token and were handed on
+  std::uint64_t denied = 0;       ///< gave a wrong token or no such VM
+  std::uint64_t turned_away = 0;  ///< by a bound, before a byte was read
+  std::uint64_t failed = 0;       ///< no TLS, no login, too late, or not wanted now
+};
+
+/// Lets agents in that call over TLS or vsock: each gives its VM's UUID and token first, in a
+/// bounded time, and becomes a channel of that VM then. Clients, those before their login above
+/// all, and what is kept for each are bounded (caller_limits.h); an address that guesses is turned
+/// away at once for a while. Events reported: agent.denied.
+///
+/// Loop thread only. To be stopped before what the callbacks use is gone.
+class AgentListener {
+ public:
+  struct Callbacks {
+    /// Takes a channel over, or says why not. AgentLinks::offer.
+    std::function<Result<void>(Uuid vm, std::unique_ptr<platform::Channel> channel,
+                               std::string address)>
+        offer;
+    EventSink report;
+  };
+
+  AgentListener(boost::asio::any_io_executor loop, const Clock& clock, AgentListenerOptions options,
+                Callbacks callbacks);
+  ~AgentListener();
+
+  /// Opens what the options name, and lets callers in from then on. Reads certificate and key here.
+  Result<void> start();
+  /// Lets callers in through a door of the caller's making.
+  void admit(AgentDoor door);
+  /// Closes the doors and whoever has not logged in; channels that were handed on stay.
+  boost::asio::awaitable<void> stop();
+
+  CallCounts counts() const;
+
+ private:
+  struct Ticket;
+
+  boost::asio::awaitable<void> accept(std::shared_ptr<AgentDoor> door);
+  boost::asio::awaitable<void> receive(AgentDoor::Kind kind, Caller caller);
+  boost::asio::awaitable<Result<echo::Login>> greet(AcceptedSocket& socket);
+  /// Gives the VM whose token it is.
+  boost::asio::awaitable<Result<Uuid>> check(Caller caller, echo::Login login);
+  boost::asio::awaitable<void> renew();
+  void deny(const Caller& caller, std::optional<Uuid> vm, const std::string& what);
+
+  boost::asio::any_io_executor loop_;
+  const Clock& clock_;
+  const AgentListenerOptions options_;
+  const Callbacks callbacks_;
+  std::shared_ptr<CallerLimits> limits_;  ///< channels that were handed on hold it too
+  std::shared_ptr<const TlsIdentity> identity_;
+  std::map<std::string, std::chrono::steady_clock::time_point> told_;  ///< denials, by group
+  CallCounts counts_;
+  BlockingPool files_;
+  TaskGroup tasks_;
+};
+
+}  // namespace virtseer::collect
