@@ -3,25 +3,21 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <optional>
+#include <iterator>
+#include <map>
 
 #include "agent/boot_options.h"
 #include "agent/file.h"
 #include "agent/login.h"
 #include "agent/scan.h"
 #include "agent/server_address.h"
+#include "virtseer/echo/report.h"
 #include "virtseer/echo/text.h"
 #include "virtseer/uuid.h"
 
 namespace virtseer::agent {
 namespace {
 
-constexpr std::size_t kMostEndpoints = 16;
-constexpr std::size_t kMostUprobes = 32;
-constexpr std::size_t kMostRows = 100;
-constexpr std::size_t kMaxJobBytes = 64;
 constexpr std::string_view kBlanks = " \t\r";
 
 /// What is wrong with a value; empty: nothing.
@@ -38,28 +34,6 @@ bool isPath(std::string_view text) {
 }
 bool isSocketPath(std::string_view text) {
   return isPath(text) && text.size() < sizeof(sockaddr_un::sun_path);
-}
-
-/// Splits "a b c" into exactly so many words.
-template <std::size_t count>
-std::optional<std::array<std::string, count>> wordsOf(std::string_view value) {
-  std::array<std::string, count> words;
-  for (std::string& word : words) word = takeWord(value);
-  if (words.back().empty() || !trim(value).empty()) return std::nullopt;
-  return words;
-}
-
-bool isJob(std::string_view name) {
-  return name.size() <= kMaxJobBytes && std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-' || c == '.';
-         });
-}
-
-template <class Entry>
-bool hasName(const std::vector<Entry>& entries, std::string_view name) {
-  return std::any_of(entries.begin(), entries.end(),
-                     [&](const Entry& entry) { return entry.name == name; });
 }
 
 Fault setPath(std::string& to, std::string_view value) {
@@ -110,38 +84,9 @@ Fault setInterval(Config& config, std::string_view value) {
 
 Fault setTop(Config& config, std::string_view value) {
   const auto number = parseNumber(value);
-  if (!number || *number > kMostRows) return "is no whole number from 0 to 100";
+  if (!number || *number > echo::kMaxTableRows)
+    return "is no whole number from 0 to " + std::to_string(echo::kMaxTableRows);
   config.top_processes = static_cast<std::uint32_t>(*number);
-  return {};
-}
-
-Fault addScrape(Config& config, std::string_view value) {
-  const auto words = wordsOf<2>(value);
-  const bool shaped = words && isJob((*words)[0]) &&
-                      ((*words)[1].starts_with("http://") || (*words)[1].starts_with("unix:/"));
-  if (!shaped)
-    return "is not NAME URL, such as: postgres http://127.0.0.1:9187/metrics, or: app "
-           "unix:/run/app.sock:/metrics; a NAME holds letters, digits, '_', '-' and '.'";
-  if (hasName(config.scrape, (*words)[0])) return "has the name of another: choose one of its own";
-  if (config.scrape.size() >= kMostEndpoints) return "is one too many: 16 at most";
-  config.scrape.push_back({(*words)[0], (*words)[1]});
-  return {};
-}
-
-Fault setStatsd(Config& config, std::string_view value) {
-  if (!isSocketPath(value)) return "is no absolute path of at most 107 characters";
-  config.statsd = value;
-  return {};
-}
-
-Fault addUprobe(Config& config, std::string_view value) {
-  const auto words = wordsOf<3>(value);
-  if (!words || !isJob((*words)[0]) || !isPath((*words)[1]))
-    return "is not NAME PATH SYMBOL, such as: malloc /lib/x86_64-linux-gnu/libc.so.6 malloc; a "
-           "NAME holds letters, digits, '_', '-' and '.'";
-  if (hasName(config.uprobes, (*words)[0])) return "has the name of another: choose one of its own";
-  if (config.uprobes.size() >= kMostUprobes) return "is one too many: 32 at most";
-  config.uprobes.push_back({(*words)[0], (*words)[1], (*words)[2]});
   return {};
 }
 
@@ -154,7 +99,6 @@ Fault setFlag(bool& flag, std::string_view value) {
 struct Key {
   std::string_view name;
   Fault (*set)(Config& config, std::string_view value);
-  bool many = false;  ///< may occur more than once
 };
 
 constexpr Key kKeys[] = {
@@ -166,15 +110,10 @@ constexpr Key kKeys[] = {
     {"vm_uuid", setUuid},
     {"interval", setInterval},
     {"top_processes", setTop},
-    {"scrape", addScrape, true},
-    {"statsd", setStatsd},
-    {"uprobe", addUprobe, true},
-    {"ebpf", [](Config& c, std::string_view v) { return setFlag(c.ebpf, v); }},
     {"logs", [](Config& c, std::string_view v) { return setFlag(c.logs, v); }},
 };
-constexpr std::size_t kKeyCount = std::size(kKeys);
 
-/// Reads line by line; remembers where each key stood.
+/// Reads line by line.
 class Parser {
  public:
   LoadedConfig parse(std::string_view text) {
@@ -204,12 +143,11 @@ class Parser {
                                    [&](const Key& known) { return known.name == name; });
     if (key == std::end(kKeys))
       return fault(line_, "there is no key '" + shown(name) + "': there are " + names());
-    const auto place = static_cast<std::size_t>(key - kKeys);
     const std::string label(key->name);
-    if (seen_[place] != 0 && !key->many)
-      return fault(line_, label + " stands in line " + std::to_string(seen_[place]) +
+    const auto [seen, fresh] = lines_.try_emplace(key->name, line_);
+    if (!fresh)
+      return fault(line_, label + " stands in line " + std::to_string(seen->second) +
                               " already: take one away");
-    seen_[place] = line_;
     if (value.empty())
       return fault(line_, label + " has no value: give one, or take the line away");
     if (value.find(" #") != value.npos)
@@ -222,7 +160,7 @@ class Parser {
   void checkTogether() {
     const auto server = parseServer(loaded_.config.server);
     if (!server) return;
-    const std::size_t line = seen_[1];
+    const std::size_t line = lines_["server"];
     if (loaded_.config.token_file.empty())
       fault(line, "server needs token_file: what 'virtseer enroll' made for this VM on the host");
     if (server->kind == Server::Kind::tls && loaded_.config.server_ca.empty())
@@ -238,7 +176,7 @@ class Parser {
   }
 
   std::size_t line_ = 0;
-  std::array<std::size_t, kKeyCount> seen_{};
+  std::map<std::string_view, std::size_t> lines_;  ///< where each key stood
   LoadedConfig loaded_;
 };
 
@@ -262,8 +200,6 @@ std::vector<ConfigFault> checkFiles(const Config& config) {
   };
   if (!config.token_file.empty()) check(readToken(config.token_file));
   if (!config.server_ca.empty()) check(readFile(config.server_ca));
-  for (const Config::Uprobe& uprobe : config.uprobes)
-    if (!exists(uprobe.path)) faults.push_back({0, uprobe.path + ": there is no such file"});
   return faults;
 }
 

@@ -110,7 +110,10 @@ std::string_view ServerPort::read() {
 
 std::size_t ServerPort::write(std::string_view bytes) {
   advance();
-  return isReady() && out_.empty() ? seal(bytes) : 0;
+  if (!isReady() || !out_.empty()) return 0;
+  const std::size_t taken = seal(bytes);
+  flush();
+  return taken;
 }
 
 std::size_t ServerPort::seal(std::string_view bytes) {

@@ -25,7 +25,7 @@ constexpr int kCipherSuites[] = {
     0,
 };
 
-int randomBytes(void*, unsigned char* into, std::size_t size) {
+int randomBytes(void*, unsigned char* into, std::size_t size) noexcept {
   while (size > 0) {
     const ssize_t count = ::getrandom(into, size, 0);
     if (count < 0 && errno == EINTR) continue;
@@ -148,19 +148,19 @@ class TlsPort final : public ServerPort {
   }
 
   static int checkAddress(void* self, mbedtls_x509_crt* certificate, int depth,
-                          std::uint32_t* flags) {
+                          std::uint32_t* flags) noexcept {
     const auto& port = *static_cast<const TlsPort*>(self);
     if (depth == 0 && port.address_ && !namesAddress(*certificate, *port.address_))
       *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     return 0;
   }
 
-  static int give(void* self, const unsigned char* bytes, std::size_t size) {
+  static int give(void* self, const unsigned char* bytes, std::size_t size) noexcept {
     static_cast<TlsPort*>(self)->out().append(reinterpret_cast<const char*>(bytes), size);
     return static_cast<int>(size);
   }
 
-  static int take(void* self, unsigned char* into, std::size_t size) {
+  static int take(void* self, unsigned char* into, std::size_t size) noexcept {
     auto& port = *static_cast<TlsPort*>(self);
     const ssize_t count = port.receive(reinterpret_cast<char*>(into), size);
     if (count > 0) return static_cast<int>(count);

@@ -1,7 +1,6 @@
 #include "collect/accepted_socket.h"
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -18,10 +17,10 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 
 }  // namespace
 
-AcceptedSocket::AcceptedSocket(const asio::any_io_executor& loop, int fd) : socket_(loop) {
+AcceptedSocket::AcceptedSocket(const asio::any_io_executor& loop, Descriptor fd) : socket_(loop) {
   boost::system::error_code failed;
-  socket_.assign(fd, failed);
-  if (failed) ::close(fd);
+  socket_.assign(fd.get(), failed);
+  if (!failed) fd.release();
 }
 
 asio::awaitable<Result<void>> AcceptedSocket::waitFor(Attempt attempt) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "platform/environment.h"
 
 namespace virtseer::collect {
@@ -16,8 +17,8 @@ namespace virtseer::collect {
 /// only guests and their host can reach. Loop thread only.
 class AcceptedSocket : public platform::Channel {
  public:
-  /// Takes the socket over; it does not block.
-  AcceptedSocket(const boost::asio::any_io_executor& loop, int fd);
+  /// `fd` does not block.
+  AcceptedSocket(const boost::asio::any_io_executor& loop, Descriptor fd);
 
   /// What must precede bytes: the TLS handshake.
   boost::asio::awaitable<Result<void>> secure();
@@ -57,8 +58,8 @@ class TlsIdentity;
 Result<std::shared_ptr<const TlsIdentity>> loadTlsIdentity(const std::filesystem::path& certificate,
                                                            const std::filesystem::path& key);
 
-/// The server's end of TLS 1.2 or newer on an accepted socket, which it takes over in any case.
-Result<std::unique_ptr<AcceptedSocket>> tlsSocket(const boost::asio::any_io_executor& loop, int fd,
-                                                  const TlsIdentity& identity);
+/// The server's end of TLS 1.2 or newer on an accepted socket that does not block.
+Result<std::unique_ptr<AcceptedSocket>> tlsSocket(const boost::asio::any_io_executor& loop,
+                                                  Descriptor fd, const TlsIdentity& identity);
 
 }  // namespace virtseer::collect

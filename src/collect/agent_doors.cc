@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <cerrno>
@@ -41,14 +40,16 @@ struct Address {
 
 Result<AgentDoor> listenOn(const asio::any_io_executor& loop, AgentDoor::Kind kind, Address address,
                            const std::string& where) {
-  const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(Code::failed, where + ": " + std::strerror(errno));
-  AgentDoor door{kind, asio::posix::stream_descriptor(loop, fd)};
+  Descriptor fd(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd && errno == EAFNOSUPPORT && kind == AgentDoor::Kind::vsock)
+    return fail(Code::failed, where + ": the kernel has no vsock: modprobe vhost_vsock");
+  if (!fd) return fail(Code::failed, where + ": " + std::strerror(errno));
   const int on = 1;
-  if (kind == AgentDoor::Kind::tls) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, address.get(), address.size) < 0 || ::listen(fd, kWaiting) < 0)
+  if (kind == AgentDoor::Kind::tls)
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::bind(fd.get(), address.get(), address.size) < 0 || ::listen(fd.get(), kWaiting) < 0)
     return fail(Code::failed, where + ": " + std::strerror(errno));
-  return door;
+  return AgentDoor{kind, asio::posix::stream_descriptor(loop, fd.release())};
 }
 
 std::string ipText(int family, const void* address) {
@@ -68,17 +69,13 @@ void describe(Caller& caller, const Address& address) {
     const bool mapped = IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr);
     caller.address =
         mapped ? ipText(AF_INET, &v6.sin6_addr.s6_addr[12]) : ipText(AF_INET6, &v6.sin6_addr);
-    if (mapped) {
-      caller.group = caller.address;
-      return;
-    }
     std::memset(&v6.sin6_addr.s6_addr[8], 0, 8);
-    caller.group = ipText(AF_INET6, &v6.sin6_addr);
+    caller.network = mapped ? caller.address : ipText(AF_INET6, &v6.sin6_addr) + "/64";
     return;
   } else {
     caller.address = "this machine";
   }
-  caller.group = caller.address;
+  caller.network = caller.address;
 }
 
 /// A guest that vanished without a word is noticed after about two minutes.
@@ -119,6 +116,7 @@ Result<AgentDoor> openTlsDoor(const asio::any_io_executor& loop, std::string_vie
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port);
     std::memcpy(&v6.sin6_addr, ip.to_v6().to_bytes().data(), 16);
+    v6.sin6_scope_id = static_cast<std::uint32_t>(ip.to_v6().scope_id());
     address.set(v6);
   }
   return listenOn(loop, AgentDoor::Kind::tls, address, where);
@@ -139,15 +137,15 @@ Result<std::optional<Caller>> takeCaller(AgentDoor& door) {
   Address address;
   address.size = sizeof address.storage;
   Caller caller;
-  caller.fd = ::accept4(door.socket.native_handle(), address.get(), &address.size,
-                        SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (caller.fd < 0) {
+  caller.socket = Descriptor(::accept4(door.socket.native_handle(), address.get(), &address.size,
+                                       SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!caller.socket) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
       return fail(Code::busy, std::strerror(errno));
     return std::nullopt;
   }
   describe(caller, address);
-  if (door.kind == AgentDoor::Kind::tls) noticeSilence(caller.fd);
+  if (door.kind == AgentDoor::Kind::tls) noticeSilence(caller.socket.get());
   return caller;
 }
 

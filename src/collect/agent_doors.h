@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/descriptor.h"
 #include "base/result.h"
 
 /// Sockets that agents call.
@@ -26,9 +27,10 @@ Result<AgentDoor> openVsockDoor(const boost::asio::any_io_executor& loop, std::u
 
 /// Who called.
 struct Caller {
-  int fd = -1;
+  Descriptor socket;
   std::string address;  ///< for a person: 192.0.2.7, 2001:db8::7, vsock CID 3
-  std::string group;    ///< what bounds count by: the address, of IPv6 its /64
+  std::string
+      network;  ///< whose addresses anybody in it may take: of IPv6 the /64, else the address
 };
 
 /// Takes the next caller; nothing where none waits. Fails with busy where the process has no

@@ -1,7 +1,5 @@
 #include "collect/agent_listener.h"
 
-#include <unistd.h>
-
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -124,30 +122,30 @@ asio::awaitable<void> AgentListener::accept(std::shared_ptr<AgentDoor> door) {
         break;
       }
       if (!*caller) break;
-      if (limits_->admit((*caller)->group, clock_.mono()) == CallerLimits::Verdict::welcome) {
-        tasks_.spawn("call of an agent", receive(door->kind, std::move(**caller)));
-      } else {
+      auto& [socket, address, network] = **caller;
+      Origin origin{address, limits_->origin(address, network)};
+      if (limits_->admit(origin.counted_by, clock_.mono()) == CallerLimits::Verdict::welcome)
+        tasks_.spawn("call of an agent", receive(door->kind, std::move(socket), std::move(origin)));
+      else
         ++counts_.turned_away;
-        ::close((*caller)->fd);
-      }
     }
   }
 }
 
-asio::awaitable<void> AgentListener::receive(AgentDoor::Kind kind, Caller caller) {
+asio::awaitable<void> AgentListener::receive(AgentDoor::Kind kind, Descriptor fd, Origin origin) {
   struct Pending {
     std::shared_ptr<CallerLimits> limits;
-    std::string group;
-    ~Pending() { limits->settle(group); }
-  } const pending{limits_, caller.group};
+    std::string origin;
+    ~Pending() { limits->settle(origin); }
+  } const pending{limits_, origin.counted_by};
   auto ticket = std::make_shared<Ticket>(limits_);
   std::unique_ptr<AcceptedSocket> socket;
   if (kind == AgentDoor::Kind::tls) {
-    auto made = tlsSocket(loop_, caller.fd, *identity_);
+    auto made = tlsSocket(loop_, std::move(fd), *identity_);
     if (!made) throw std::runtime_error(made.error().message);
     socket = std::move(*made);
   } else {
-    socket = std::make_unique<AcceptedSocket>(loop_, caller.fd);
+    socket = std::make_unique<AcceptedSocket>(loop_, std::move(fd));
   }
   socket->hold(std::move(ticket));
 
@@ -155,17 +153,18 @@ asio::awaitable<void> AgentListener::receive(AgentDoor::Kind kind, Caller caller
   auto* login = std::get_if<0>(&greeted);
   if (!login || !*login) {
     ++counts_.failed;
-    limits_->offend(caller.group, clock_.mono());
-    log(Level::debug, "an agent called from " + caller.address + ": " +
+    offend(origin);
+    log(Level::debug, "an agent called from " + origin.address + ": " +
                           (login ? login->error().message : "no login in time"));
     co_return;
   }
-  const auto vm = co_await check(caller, std::move(**login));
+  const auto vm = co_await check(origin, std::move(**login));
   if (!vm) co_return;
-  const auto taken = callbacks_.offer(*vm, std::move(socket), caller.address);
+  limits_->prove(*vm, origin.address);
+  const auto taken = callbacks_.offer(*vm, std::move(socket), origin.address);
   ++(taken ? counts_.accepted : counts_.failed);
   if (!taken)
-    log(Level::debug, "an agent called from " + caller.address + ": " + taken.error().message);
+    log(Level::debug, "an agent called from " + origin.address + ": " + taken.error().message);
 }
 
 /// What must come before all else on a connection.
@@ -189,37 +188,41 @@ asio::awaitable<Result<echo::Login>> AgentListener::greet(AcceptedSocket& socket
   co_return fail(Code::invalid, "it sent something else than a login");
 }
 
-asio::awaitable<Result<Uuid>> AgentListener::check(Caller caller, echo::Login login) {
+asio::awaitable<Result<Uuid>> AgentListener::check(const Origin& origin, echo::Login login) {
   const auto vm = Uuid::parse(login.vm);
   Result<std::string> token = fail(Code::not_found, "no UUID");
   if (vm)
     token = co_await files_.run("token of a VM", kTokenDeadline, [folder = options_.tokens, vm] {
       return readAgentToken(folder, *vm);
     });
-  const bool right = sameSecret(token ? *token : std::string(), login.token) && token.has_value();
+  const bool right = token && sameSecret(*token, login.token);
   wipe(login.token);
   if (token) wipe(*token);
-  const bool enrolled = token || token.error().code != Code::not_found;
-  const std::string why = token ? "the token is wrong" : token.error().message;
   if (right) co_return *vm;
-  limits_->offend(caller.group, clock_.mono());
+  const bool known = token || token.error().code != Code::not_found;
+  const std::string why = token ? "the token is wrong" : token.error().message;
+  if (token || !known) offend(origin);  // of a file that cannot be read no caller is guilty
   ++counts_.denied;
-  deny(caller, enrolled ? vm : std::nullopt, "VM " + printable(login.vm) + ": " + why);
+  deny(origin, known ? vm : std::nullopt, "VM " + printable(login.vm) + ": " + why);
   co_return fail(Code::refused, why);
 }
 
-void AgentListener::deny(const Caller& caller, std::optional<Uuid> vm, const std::string& what) {
+void AgentListener::offend(const Origin& origin) {
+  limits_->offend(origin.counted_by, clock_.mono());
+}
+
+void AgentListener::deny(const Origin& origin, std::optional<Uuid> vm, const std::string& what) {
   const auto now = clock_.mono();
   std::erase_if(told_, [&](const auto& entry) { return now - entry.second >= kToldEvery; });
-  if (told_.size() >= kMostTold || !told_.emplace(caller.group, now).second) return;
+  if (told_.size() >= kMostTold || !told_.emplace(origin.counted_by, now).second) return;
   callbacks_.report(
       {.id = 0,
        .time = clock_.wall(),
        .severity = Severity::warning,
        .kind = "agent.denied",
        .entity = vm,
-       .message = "an agent that called from " + caller.address + " was refused: " + what,
-       .fields = {{"address", caller.address}}});
+       .message = "an agent that called from " + origin.address + " was refused: " + what,
+       .fields = {{"address", origin.address}}});
 }
 
 }  // namespace virtseer::collect

@@ -42,8 +42,8 @@ struct CallCounts {
 
 /// Lets agents in that call over TLS or vsock: each gives its VM's UUID and token first, in a
 /// bounded time, and becomes a channel of that VM then. Clients, those before their login above
-/// all, and what is kept for each are bounded (caller_limits.h); an address that guesses is turned
-/// away at once for a while. Events reported: agent.denied.
+/// all, and what is kept for each are bounded (caller_limits.h); who guesses, or calls without
+/// pause, is turned away at once for a while. Events reported: agent.denied.
 ///
 /// Loop thread only. To be stopped before what the callbacks use is gone.
 class AgentListener {
@@ -71,14 +71,20 @@ class AgentListener {
 
  private:
   struct Ticket;
+  struct Origin {
+    std::string address;     ///< for a person
+    std::string counted_by;  ///< CallerLimits::origin()
+  };
 
   boost::asio::awaitable<void> accept(std::shared_ptr<AgentDoor> door);
-  boost::asio::awaitable<void> receive(AgentDoor::Kind kind, Caller caller);
+  boost::asio::awaitable<void> receive(AgentDoor::Kind kind, Descriptor fd, Origin origin);
+  // What is referred to is of receive(), which awaits these.
   boost::asio::awaitable<Result<echo::Login>> greet(AcceptedSocket& socket);
   /// Gives the VM whose token it is.
-  boost::asio::awaitable<Result<Uuid>> check(Caller caller, echo::Login login);
+  boost::asio::awaitable<Result<Uuid>> check(const Origin& origin, echo::Login login);
   boost::asio::awaitable<void> renew();
-  void deny(const Caller& caller, std::optional<Uuid> vm, const std::string& what);
+  void offend(const Origin& origin);
+  void deny(const Origin& origin, std::optional<Uuid> vm, const std::string& what);
 
   boost::asio::any_io_executor loop_;
   const Clock& clock_;
@@ -86,7 +92,7 @@ class AgentListener {
   const Callbacks callbacks_;
   std::shared_ptr<CallerLimits> limits_;  ///< channels that were handed on hold it too
   std::shared_ptr<const TlsIdentity> identity_;
-  std::map<std::string, std::chrono::steady_clock::time_point> told_;  ///< denials, by group
+  std::map<std::string, std::chrono::steady_clock::time_point> told_;  ///< denials, by origin
   CallCounts counts_;
   BlockingPool files_;
   TaskGroup tasks_;

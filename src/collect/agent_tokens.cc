@@ -7,30 +7,25 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
 #include "virtseer/echo/wire.h"
 
 namespace virtseer::collect {
 
 Result<std::string> readAgentToken(const std::filesystem::path& folder, Uuid vm) {
   const auto file = folder / (vm.text() + ".token");
-  struct Open {
-    int fd;
-    ~Open() {
-      if (fd >= 0) ::close(fd);
-    }
-  } const open{::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)};
+  const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   const auto failure = [&](Code code, const std::string& why) {
     return fail(code, file.string() + ": " + why);
   };
-  if (open.fd < 0)
-    return failure(errno == ENOENT ? Code::not_found : Code::failed, std::strerror(errno));
+  if (!fd) return failure(errno == ENOENT ? Code::not_found : Code::failed, std::strerror(errno));
   struct stat status{};
-  if (::fstat(open.fd, &status) != 0 || !S_ISREG(status.st_mode))
+  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
     return failure(Code::failed, "is no file");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     return failure(Code::refused, "is open to others: chmod 600 " + file.string());
   char buffer[1024];
-  const ssize_t size = ::read(open.fd, buffer, sizeof buffer);
+  const ssize_t size = ::read(fd.get(), buffer, sizeof buffer);
   if (size < 0) return failure(Code::failed, std::strerror(errno));
   std::string_view content(buffer, static_cast<std::size_t>(size));
   std::string token(content.substr(0, content.find_first_of(" \t\r\n")));

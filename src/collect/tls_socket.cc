@@ -1,6 +1,5 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,8 +24,8 @@ std::string takeError() {
 
 class TlsSocket final : public AcceptedSocket {
  public:
-  TlsSocket(const boost::asio::any_io_executor& loop, int fd, Session session)
-      : AcceptedSocket(loop, fd), session_(std::move(session)) {}
+  TlsSocket(const boost::asio::any_io_executor& loop, Descriptor fd, Session session)
+      : AcceptedSocket(loop, std::move(fd)), session_(std::move(session)) {}
 
  private:
   Attempt trySecure() override {
@@ -89,6 +88,8 @@ Result<std::shared_ptr<const TlsIdentity>> loadTlsIdentity(const std::filesystem
   SSL_CTX_set_num_tickets(context.get(), 0);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Nobody is there to be asked for a passphrase.
+  SSL_CTX_set_default_passwd_cb(context.get(), [](char*, int, int, void*) noexcept { return 0; });
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate.c_str()) != 1)
     return fail(Code::invalid,
                 certificate.string() + ": no certificate can be read from it: " + takeError());
@@ -98,14 +99,12 @@ Result<std::shared_ptr<const TlsIdentity>> loadTlsIdentity(const std::filesystem
   return std::make_shared<const TlsIdentity>(std::move(context));
 }
 
-Result<std::unique_ptr<AcceptedSocket>> tlsSocket(const boost::asio::any_io_executor& loop, int fd,
-                                                  const TlsIdentity& identity) {
+Result<std::unique_ptr<AcceptedSocket>> tlsSocket(const boost::asio::any_io_executor& loop,
+                                                  Descriptor fd, const TlsIdentity& identity) {
   Session session(SSL_new(identity.get()), SSL_free);
-  if (!session || SSL_set_fd(session.get(), fd) != 1) {
-    ::close(fd);
+  if (!session || SSL_set_fd(session.get(), fd.get()) != 1)
     return fail(Code::failed, "TLS: " + takeError());
-  }
-  return std::make_unique<TlsSocket>(loop, fd, std::move(session));
+  return std::make_unique<TlsSocket>(loop, std::move(fd), std::move(session));
 }
 
 }  // namespace virtseer::collect

@@ -14,15 +14,17 @@ class TokenBucket {
 
   /// Takes `amount` if there is that much; false, and nothing taken, if there is not.
   bool take(double amount, Instant now) {
-    if (now > filled_) {
-      if (filled_ != Instant{})
-        left_ =
-            std::min(burst_, left_ + rate_ * std::chrono::duration<double>(now - filled_).count());
-      filled_ = now;
-    }
+    left_ = left(now);
+    filled_ = std::max(filled_, now);
     if (amount > left_) return false;
     left_ -= amount;
     return true;
+  }
+
+  /// How much may be taken at once now.
+  double left(Instant now) const {
+    if (now <= filled_ || filled_ == Instant{}) return left_;
+    return std::min(burst_, left_ + rate_ * std::chrono::duration<double>(now - filled_).count());
   }
 
  private:

@@ -24,6 +24,10 @@ echo::Settings agentSettings(const Config& config) {
           .collectors = config.echo.collectors};
 }
 
+std::filesystem::path tokenFolder(const Config& config) {
+  return config.echo.tokens.empty() ? config.state.directory / "agents" : config.echo.tokens;
+}
+
 bool listensToAgents(const Config& config) {
   return !config.echo.listen_tls.empty() || config.echo.listen_vsock != 0;
 }
@@ -34,8 +38,7 @@ collect::AgentListenerOptions listenerOptions(const Config& config) {
   options.certificate = config.echo.tls_certificate;
   options.key = config.echo.tls_key;
   options.vsock_port = config.echo.listen_vsock;
-  options.tokens =
-      config.echo.tokens.empty() ? config.state.directory / "agents" : config.echo.tokens;
+  options.tokens = tokenFolder(config);
   options.limits.clients = config.echo.max_clients;
   return options;
 }

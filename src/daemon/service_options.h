@@ -19,6 +19,8 @@ collect::AgentLinksOptions linkOptions(const Config& config);
 /// What agents are told of which nobody said otherwise.
 echo::Settings agentSettings(const Config& config);
 collect::AgentListenerOptions listenerOptions(const Config& config);
+/// Where the tokens of VMs lie whose agents call.
+std::filesystem::path tokenFolder(const Config& config);
 /// Whether agents may call at all.
 bool listensToAgents(const Config& config);
 collect::HostProbeOptions probeOptions(const Config& config);

@@ -38,7 +38,7 @@ class Agent:
         (folder / "token").chmod(0o600)
         self.config = folder / "agent.conf"
         self.config.write_text(f"port = {folder}/none\nserver = tls://127.0.0.1:{port}\nserver_ca = {authority}\n"
-                               f"token_file = {folder}/token\nvm_uuid = {VM}\ninterval = 200ms\nebpf = no\n",
+                               f"token_file = {folder}/token\nvm_uuid = {VM}\ninterval = 200ms\n",
                                encoding="utf-8")
         self.log = folder / "agent.log"
         with open(self.log, "wb") as log:
@@ -130,12 +130,17 @@ def test_a_host_with_another_certificate_never_hears_the_token(calls, tmp_path):
 
 
 def test_silent_and_foreign_callers_hold_little_and_others_are_served(calls):
-    held = [socket.create_connection(("127.0.0.1", calls.port)) for _ in range(100)]
+    def call(source):
+        return socket.create_connection(("127.0.0.1", calls.port), source_address=(source, 0))
+
+    held = [call("127.0.0.2") for _ in range(100)]
     wait_for(lambda: calls.metric("virtseer_agent_calls_turned_away_total") >= 80, 30, "most are turned away")
     assert calls.metric("virtseer_agent_callers") <= 16
+    calls.agent()
+    wait_for(lambda: calls.link()["state"] == "connected", 30, "an agent is served beside them")
     for one in held:
         one.close()
-    with socket.create_connection(("127.0.0.1", calls.port)) as plain:
+    with call("127.0.0.3") as plain:
         try:
             plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             plain.settimeout(20)

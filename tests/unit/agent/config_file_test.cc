@@ -37,9 +37,7 @@ TEST_CASE("every key is taken as it stands") {
       "\tserver =\ttls://[2001:db8::1]:8687\r\n"
       "server_ca = /etc/ca.pem\nserver_name = host.example\ntoken_file = /etc/token\n"
       "vm_uuid = AAAAAAAA-0000-4000-8000-000000000001\n"
-      "interval = 500ms\ntop_processes = 0\n\n"
-      "scrape = pg http://127.0.0.1:9187/metrics\nscrape = app unix:/run/a.sock:/m\n"
-      "statsd = /run/statsd.sock\nuprobe = malloc /lib/libc.so.6 malloc\nebpf = no");
+      "interval = 500ms\ntop_processes = 0\n\nlogs = no");
   REQUIRE(loaded.faults.empty());
   const Config& config = loaded.config;
   CHECK(config.port == "unix:/run/echo.sock");
@@ -50,26 +48,20 @@ TEST_CASE("every key is taken as it stands") {
   CHECK(config.vm_uuid == "aaaaaaaa-0000-4000-8000-000000000001");
   CHECK(config.interval_ms == 500);
   CHECK(config.top_processes == 0);
-  REQUIRE(config.scrape.size() == 2);
-  CHECK(config.scrape[1].name == "app");
-  CHECK(config.scrape[1].url == "unix:/run/a.sock:/m");
-  CHECK(config.statsd == "/run/statsd.sock");
-  REQUIRE(config.uprobes.size() == 1);
-  CHECK(config.uprobes[0].symbol == "malloc");
-  CHECK_FALSE(config.ebpf);
+  CHECK_FALSE(config.logs);
 }
 
 TEST_CASE("every fault is told with its line and what to do") {
   const auto faults = faultsOf(
-      "intervall = 5s\ninterval = 5\nnonsense\nebpf = maybe\nebpf = yes\nport =\n"
-      "top_processes = -1\nserver = http://a:1\nscrape = a b c\nuprobe = x y z\n"
-      "token_file = token\nstatsd = /a\x01\nvm_uuid = 1\ntop_processes = 5 # five\n");
+      "intervall = 5s\ninterval = 5\nnonsense\nlogs = maybe\nlogs = yes\nport =\n"
+      "top_processes = -1\nserver = http://a:1\nserver_name = a b\n"
+      "token_file = token\nserver_ca = /a\x01\nvm_uuid = 1\ntop_processes = 5 # five\n");
   std::vector<std::size_t> lines;
   for (const auto& fault : faults) lines.push_back(fault.line);
-  CHECK(lines == std::vector<std::size_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14});
+  CHECK(lines == std::vector<std::size_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13});
   CHECK(faults[0].message.starts_with("there is no key 'intervall': there are port, server"));
   CHECK(faults[1].message == "interval: '5' is no time from 200ms to 3600s, such as 5s");
-  CHECK(faults[4].message == "ebpf stands in line 4 already: take one away");
+  CHECK(faults[4].message == "logs stands in line 4 already: take one away");
   CHECK(faults[5].message == "port has no value: give one, or take the line away");
 }
 
@@ -89,11 +81,6 @@ TEST_CASE("a hostile configuration is told in clean and few words") {
     CHECK(fault.message.size() < 600);
     for (const char c : fault.message) CHECK(static_cast<unsigned char>(c) >= 0x20);
   }
-  std::string many;
-  for (int i = 0; i < 17; ++i) many += "scrape = n" + std::to_string(i) + " http://127.0.0.1:1/\n";
-  CHECK(faultOf(many).ends_with("is one too many: 16 at most"));
-  CHECK(faultOf("scrape = a http://x/\nscrape = a http://y/")
-            .ends_with("has the name of another: choose one of its own"));
 }
 
 TEST_CASE("the shipped configuration changes nothing, and each of its lines is right") {
@@ -112,7 +99,7 @@ TEST_CASE("the shipped configuration changes nothing, and each of its lines is r
   }
   CHECK(keys ==
         "port server server server_ca server_name token_file vm_uuid interval top_processes "
-        "scrape scrape statsd uprobe ebpf ");
+        "logs ");
 }
 
 TEST_CASE("a file that is not there is a fault only where it was named") {

@@ -232,6 +232,46 @@ TEST_CASE("an address that guesses is turned away at once, and let in again late
   CHECK(bench.until([&] { return bench.taken.size() == 1; }));
 }
 
+TEST_CASE("a VM's token that cannot be read is no offence of its agent, and told") {
+  Bench bench;
+  AgentListenerOptions options;
+  options.limits.offences = 1;
+  bench.listenUnix(options);
+  bench.putToken(kVm, kToken, 0640);
+  for (int i = 0; i < 2; ++i) {
+    Client client = bench.call();
+    client.send(loginOf(kVm, kToken));
+    CHECK(bench.untilEnded(client));
+  }
+  CHECK(bench.listener->counts().denied == 2);
+  REQUIRE(bench.events.size() == 1);
+  CHECK(bench.events[0].message.find("is open to others: chmod 600") != std::string::npos);
+  bench.putToken(kVm, kToken);
+  Client client = bench.call();
+  client.send(loginOf(kVm, kToken));
+  CHECK(bench.until([&] { return bench.taken.size() == 1; }));
+}
+
+TEST_CASE("who calls without pause is turned away, also with the right token") {
+  Bench bench;
+  AgentListenerOptions options;
+  options.limits.calls = 3;
+  options.limits.calls_per_second = 1;
+  bench.listenUnix(options);
+  for (std::size_t i = 1; i <= 3; ++i) {
+    Client client = bench.call();
+    client.send(loginOf(kVm, kToken));
+    REQUIRE(bench.until([&] { return bench.taken.size() == i; }));
+  }
+  Client fourth = bench.call();
+  CHECK(bench.untilEnded(fourth));
+  CHECK(bench.listener->counts().turned_away == 1);
+  bench.clock.advance(Millis(1000));
+  Client later = bench.call();
+  later.send(loginOf(kVm, kToken));
+  CHECK(bench.until([&] { return bench.taken.size() == 4; }));
+}
+
 TEST_CASE("what does not begin with a login is closed, however it begins") {
   Bench bench;
   bench.listenUnix();
@@ -254,7 +294,7 @@ TEST_CASE("what does not begin with a login is closed, however it begins") {
 TEST_CASE("silent callers are closed after the deadline and hold no more places than they may") {
   Bench bench;
   AgentListenerOptions options;
-  options.limits.pending_of_address = 2;
+  options.limits.pending_of_origin = 2;
   options.login_deadline = Millis(50);
   bench.listenUnix(options);
   Client first = bench.call(), second = bench.call(), third = bench.call();
@@ -290,7 +330,7 @@ TEST_CASE("over TLS an agent reaches its VM, and plain bytes reach nothing") {
   REQUIRE(identity);
   int pair[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
-  auto server = tlsSocket(bench.loop.get_executor(), pair[0], **identity);
+  auto server = tlsSocket(bench.loop.get_executor(), Descriptor(pair[0]), **identity);
   REQUIRE(server);
   Client client(pair[1]);
   std::optional<Result<std::string>> got;
