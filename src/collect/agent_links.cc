@@ -20,9 +20,9 @@ bool runs(VmState state) {
 }
 
 std::string whyIdle(const Vm& vm) {
-  if (!vm.has_channel)
-    return "the VM has no virtio channel named " + std::string(echo::kChannelName);
-  return runs(vm.state) ? "" : "the VM is " + std::string(name(vm.state));
+  if (!runs(vm.state)) return "the VM is " + std::string(name(vm.state));
+  return vm.has_channel ? ""
+                        : "the VM has no virtio channel named " + std::string(echo::kChannelName);
 }
 
 }  // namespace
