@@ -167,17 +167,19 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False, stimuli=False):
-        """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of."""
-        kernel, initramfs = self.appliance(stimuli)
+            monitor=False, stimuli=False, system=None):
+        """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of. system: a Debian of
+        `debian.py` instead of the appliance, on the local disk; with stimuli the shell alone.
+        """
+        kernel, initramfs = (system.kernel, system.initramfs) if system else self.appliance(stimuli)
         accelerator = self.accelerator()
         digest = hashlib.sha256(name.encode()).hexdigest()
         mac = "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))
         entries = f"<entry name={quoteattr(ROLE_KEY)}>{escape(role)}</entry>"
         # Without swiotlb=noforce memory that can grow costs the guest 64 MiB at boot.
         cmdline = f"console=ttyS0 quiet panic=1 swiotlb=noforce {arguments}".strip()
-        cmdline += f" {inside.ARGUMENT}" if stimuli else ""
-        words = (MONITOR if monitor else ()) + (inside.SLOW_DISK if stimuli else ())
+        cmdline += f" {inside.ARGUMENT}" if stimuli and not system else ""
+        words = (MONITOR if monitor else ()) + (inside.SLOW_DISK if stimuli and not system else ())
         words = "".join(f"<qemu:arg value={quoteattr(word.format(name=name))}/>" for word in words)
         qemu = f"  <qemu:commandline>{words}</qemu:commandline>\n" if words else ""
         return DOMAIN.format(accelerator=accelerator, name=escape(name), memory=memory, vcpus=vcpus,
@@ -190,6 +192,8 @@ class Guests:
         text = self.xml(name, **options)
         if "<entry" not in text:
             text = text.replace("<sysinfo type='fwcfg'></sysinfo>", "")
+        if options.get("system"):
+            shutil.copyfile(options["system"].image, host.folder / "lib/images" / f"{name}.raw")
         self.make_disk(host, name, options.get("disk", "shared"), disk_size)
         file = host.folder / f"{name}.xml"
         file.write_text(text, encoding="utf-8")

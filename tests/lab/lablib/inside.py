@@ -25,9 +25,8 @@ SLOW_DISK = (
     "-device", "virtio-blk-pci,drive=slow,bus=slow-port,serial=slow",
 )
 
-# Process 1 until the agent takes its place. It mounts nothing: a process 1 that finds /proc takes itself for one of a
-# container. A line is a mark and a command; the answer is what the command said, then the mark and its exit code.
-PROGRAM = f"""\
+# A line is a mark and a command; the answer is what the command said, then the mark and its exit code.
+_SERVE = f"""\
 #!/bin/sh
 serve() {{
   until [ -d /sys/class/virtio-ports ]; do /bin/busybox sleep 0.1; done
@@ -47,9 +46,12 @@ serve() {{
     {{ cat /run/said; echo; echo "$mark $code"; }} >&3
   done
 }}
-serve 2> /dev/console &
-exec /init
 """
+# A service of a guest that has an init of its own.
+SERVER = f"{_SERVE}serve\n"
+# Process 1 until the agent takes its place. It mounts nothing: a process 1 that finds /proc takes itself for one of a
+# container.
+PROGRAM = f"{_SERVE}serve 2> /dev/console &\nexec /init\n"
 
 # as-unit UNIT NAME COMMAND: runs in the control group of that name, as a process of that name.
 AS_UNIT = """\
