@@ -88,6 +88,7 @@ struct AgentLinks::Link {
   StreamWriter writer;
   Backoff backoff;
   Backoff penalties;
+  unsigned unanswered = 0;  ///< greetings in a row
   EchoPosition position;
   EchoMark taken, marked, committed;
   GuestNews news;

@@ -95,6 +95,7 @@ void AgentLinks::want(Link& link, const Vm& vm, platform::Environment& environme
   if (wanted && (!link.wanted || moved)) {
     link.backoff.reset();
     link.penalties.reset();
+    link.unanswered = 0;
     link.nudged = true;
     link.view.state = AgentLink::State::connecting;
     link.wake.cancel();

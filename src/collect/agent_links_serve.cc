@@ -104,7 +104,7 @@ asio::awaitable<void> AgentLinks::pause(LinkPtr link, Millis span) {
 /// One channel from opening to its end. `link->connection` stays for the caller to read.
 asio::awaitable<void> AgentLinks::talk(LinkPtr link, std::unique_ptr<platform::Channel> channel) {
   const auto connection = std::make_shared<Connection>(
-      loop_, std::move(channel), EchoSession(options_.limits, link->position));
+      loop_, std::move(channel), EchoSession(options_.limits, link->position, link->unanswered));
   link->connection = connection;
   link->view.reason = "waiting for the agent in the guest to answer";
   // Whatever ends this coroutine ends the sender too.
@@ -159,7 +159,12 @@ asio::awaitable<void> AgentLinks::send(LinkPtr link, ConnectionPtr connection) {
     if (const auto again = connection->session.tick(clock_.mono())) {
       link->view.reason = again->reason;
       lost(*link, again->reason);
-      greet(*link);
+      if (again->anew) {
+        link->unanswered = connection->session.unanswered();
+        connection->end(again->reason);
+      } else {
+        greet(*link);
+      }
     }
   }
 }
@@ -190,6 +195,7 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   link.writer.redeclare();
   link.news.greeted(hello.epoch, hello.next_sequence);
   if (!link.connection->answered) link.connection->answered = clock_.mono();
+  link.unanswered = 0;
   link.view.state = AgentLink::State::connected;
   link.view.reason.clear();
   link.view.agent_version = hello.agent_version;

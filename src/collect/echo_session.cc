@@ -28,25 +28,27 @@ Millis movedBy(std::int64_t from_ms, std::int64_t to_ms) {
 }
 
 constexpr Millis kLastPatience{600'000};
+constexpr unsigned kMostDoublings = 16;
 constexpr Millis kLeastSilence{10'000};
 constexpr std::uint64_t kMaxSequence = std::uint64_t{1} << 53;
 
 }  // namespace
 
-EchoSession::EchoSession(EchoLimits limits, EchoPosition position)
+EchoSession::EchoSession(EchoLimits limits, EchoPosition position, unsigned unanswered)
     : limits_(limits),
       position_(position),
       frames_(limits.max_frames_per_second, 2.0 * limits.max_frames_per_second),
       bytes_(static_cast<double>(limits.max_frames_per_second * EchoLimits::kTypicalFrameBytes),
-             static_cast<double>(limits.max_replay_bytes)) {}
+             static_cast<double>(limits.max_replay_bytes)),
+      unanswered_(unanswered) {}
 
 std::string EchoSession::start(std::uint64_t nonce, std::uint64_t stored_epoch,
                                std::uint64_t stored_sequence, const echo::Settings& settings,
                                Instant now) {
   nonce_ = nonce;
   connected_ = false;
-  check_ = now + patience_;
-  patience_ = std::min(kLastPatience, 2 * patience_);
+  const auto longer = std::min(unanswered_++, kMostDoublings);
+  check_ = now + std::min(kLastPatience, limits_.patience * (1 << longer));
   return std::string(kFlushBytes, '\0') +
          echo::encode(echo::Greeting{.protocol = echo::kProtocolVersion,
                                      .nonce = nonce,
@@ -143,7 +145,7 @@ void EchoSession::takeHello(std::string_view body, Timestamp wall, Outcomes& out
   }
   hello_arrival_ = wall;
   connected_ = true;
-  patience_ = kFirstPatience;
+  unanswered_ = 0;
   columns_.assign({kEpochColumn, kSequenceColumn});
   catalogue_.clear();
   places_.clear();
@@ -292,8 +294,8 @@ void EchoSession::heard(Instant now) {
 std::optional<EchoGreetAgain> EchoSession::tick(Instant now) {
   if (closed_ || now < check_) return std::nullopt;
   check_ = Instant::max();
-  return EchoGreetAgain{connected_ ? "the agent has been silent for too long"
-                                   : "no answer to the greeting"};
+  if (connected_) return EchoGreetAgain{.reason = "the agent has been silent for too long"};
+  return EchoGreetAgain{.reason = "no answer to the greeting", .anew = true};
 }
 
 }  // namespace virtseer::collect

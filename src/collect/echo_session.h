@@ -28,6 +28,8 @@ struct EchoLimits {
   /// kTypicalFrameBytes per second on average, whatever the frames are.
   std::uint32_t max_frames_per_second = 50;
   std::uint64_t max_replay_bytes = 8u << 20;
+  /// For the answer to a greeting; twice as much each time that none came, at most ten minutes.
+  Millis patience{10'000};
 
   static constexpr std::uint64_t kTypicalFrameBytes = 16 * 1024;
   /// Echoes a Hello may announce.
@@ -69,9 +71,11 @@ struct EchoRow {
   std::vector<echo::Table> tables = {};
   std::vector<GuestHappening> happenings = {};
 };
-/// Call start() with a new nonce and send what it returns.
+/// Call start() with a new nonce and send what it returns; or close the channel and do so on one
+/// that is opened anew, in a session of its own.
 struct EchoGreetAgain {
   std::string reason;
+  bool anew = false;
 };
 /// The link must be closed. Nothing more comes out of this session.
 struct EchoClose {
@@ -115,7 +119,8 @@ class EchoSession {
 
   static constexpr Millis kMaxAge{std::chrono::hours(24 * 7)};
 
-  EchoSession(EchoLimits limits, EchoPosition position);
+  /// `unanswered`: greetings that got no answer before this session.
+  EchoSession(EchoLimits limits, EchoPosition position, unsigned unanswered = 0);
 
   /// Zeros before each Greeting, more than any frame of a daemon is long: the head of a frame that
   /// an earlier daemon could not finish, and that the agent's reader still waits for the rest of,
@@ -141,9 +146,12 @@ class EchoSession {
   /// When to call tick().
   Instant nextCheck() const { return check_; }
   /// Greets again if the agent has been silent for too long (five intervals, at least 10 s): it may
-  /// have been restarted, which the channel does not tell. While no Hello comes: after 1, 2, 4 ...
-  /// 10 minutes.
+  /// have been restarted, which the channel does not tell. A greeting that is not answered in time
+  /// asks for a channel that is opened anew: what a device of the emulator was left with when a
+  /// VM moved or libvirtd died, closing it puts right.
   std::optional<EchoGreetAgain> tick(Instant now);
+  /// Greetings in a row, up to the last one, that have no answer.
+  unsigned unanswered() const { return unanswered_; }
 
   bool connected() const { return connected_; }
   const EchoPosition& position() const { return position_; }
@@ -185,8 +193,7 @@ class EchoSession {
   std::vector<std::size_t> places_;    ///< of each of them in columns_
   std::vector<SeriesName> columns_;
   Instant check_ = Instant::max();
-  static constexpr Millis kFirstPatience{60'000};
-  Millis patience_ = kFirstPatience;  ///< how long to wait for a Hello
+  unsigned unanswered_;
 };
 
 }  // namespace virtseer::collect

@@ -127,7 +127,7 @@ class Daemon {
 
   void run(Port& port) {
     if (!session_ || !port.connected) return;
-    if (session_->tick(clock_.mono())) greet(port);
+    if (const auto again = session_->tick(clock_.mono())) again->anew ? connect(port) : greet(port);
     const auto bytes = port.takeToHost();
     if (bytes.empty()) return;
     for (auto& outcome : session_->receive(bytes, clock_.wall(), clock_.mono()))

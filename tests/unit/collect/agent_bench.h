@@ -65,7 +65,7 @@ struct AgentBench : LoopBench {
   AgentBench()
       : links(
             loop.get_executor(), clock,
-            {.limits = {},
+            {.limits = {.patience = Millis(20)},
              .settings = {},
              .first_retry = Millis(1),
              .retry = Millis(2),

@@ -64,6 +64,23 @@ TEST_CASE(
   CHECK(bench.count("agent.restarted") == 1);
 }
 
+TEST_CASE("a channel on which no greeting is answered is opened anew") {
+  Bench bench;
+  bench.port().stopReading(true);
+  bench.setVms({runningVm(kVm, "web")});
+  REQUIRE(bench.until([&] { return bench.port().hostConnected(); }));
+  CHECK(bench.environment.count("openChannel") == 1);
+  bench.clock.advance(Millis(20));
+  REQUIRE(bench.until([&] { return bench.environment.count("openChannel") == 2; }));
+  REQUIRE(bench.until([&] { return bench.port().hostConnected(); }));
+  CHECK(bench.links.view(kVm).reason == "waiting for the agent in the guest to answer");
+
+  bench.port().stopReading(false);
+  FakeAgent agent(bench.port(), 7);
+  REQUIRE(bench.untilState(AgentLink::State::connected));
+  CHECK(bench.count("agent.lost") == 0);
+}
+
 TEST_CASE("a VM that stops loses its link, and gets it back when it runs again") {
   Bench bench;
   FakeAgent agent(bench.port(), 7);

@@ -314,15 +314,36 @@ TEST_CASE("a hello with impossible numbers closes the link") {
   }
 }
 
-TEST_CASE(
-    "an agent that never answers is greeted after one, two, four minutes, at most every ten") {
-  Talk talk;
-  std::vector<int> minutes;
-  for (int minute = 1; minute <= 45; ++minute) {
-    talk.clock.advance(Millis(60'000));
-    if (!talk.session.tick(talk.clock.mono())) continue;
-    minutes.push_back(minute);
-    talk.session.start(static_cast<std::uint64_t>(100 + minute), 0, 0, {}, talk.clock.mono());
+TEST_CASE("an agent that never answers is greeted on channels opened anew, less and less often") {
+  ManualClock clock{Timestamp(Millis(1'700'000'000'000))};
+  unsigned unanswered = 0;
+  std::vector<int> waited;
+  for (std::uint64_t nonce = 1; nonce <= 9; ++nonce) {
+    EchoSession session({}, {}, unanswered);
+    session.start(nonce, 0, 0, {}, clock.mono());
+    for (waited.push_back(1); clock.advance(Millis(1000)), true; ++waited.back()) {
+      const auto again = session.tick(clock.mono());
+      REQUIRE(waited.back() <= 600);
+      if (!again) continue;
+      CHECK(again->anew);
+      break;
+    }
+    unanswered = session.unanswered();
   }
-  CHECK(minutes == std::vector<int>{1, 3, 7, 15, 25, 35, 45});
+  CHECK(waited == std::vector<int>{10, 20, 40, 80, 160, 320, 600, 600, 600});
+}
+
+TEST_CASE("an agent that falls silent is greeted on its channel first, then on one opened anew") {
+  Talk talk;
+  talk.open();
+  talk.clock.advance(Millis(25'000));
+  const auto again = talk.session.tick(talk.clock.mono());
+  REQUIRE(again);
+  CHECK_FALSE(again->anew);
+  talk.session.start(77, 0, 0, {}, talk.clock.mono());
+  CHECK_FALSE(talk.session.tick(talk.clock.mono()));
+  talk.clock.advance(Millis(10'000));
+  const auto anew = talk.session.tick(talk.clock.mono());
+  REQUIRE(anew);
+  CHECK(anew->anew);
 }

@@ -235,7 +235,7 @@ TEST_CASE("a host whose clock is set back stores nothing until it caught up, and
   BlockingPool pool(bench.loop.get_executor(), "probe", {1, 4, 1});
   RecordedRows rows;
   std::vector<Event> events;
-  HostCollector collector(bench.loop.get_executor(), clock, pool, at(tree), Millis(5), kOther,
+  HostCollector collector(bench.loop.get_executor(), clock, pool, at(tree), Millis(100), kOther,
                           rows.sink(), {},
                           [&](Event event) { events.push_back(std::move(event)); });
   bench.tasks.spawn("host", collector.run());
