@@ -13,7 +13,7 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-Column Columns::add(std::string_view metric, std::initializer_list<Label> labels) {
+Column Columns::add(std::string_view metric, std::span<const Label> labels) {
   if (names_.size() >= echo::kMaxColumns) {
     ++refused_;
     return kNoColumn;

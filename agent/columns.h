@@ -25,7 +25,10 @@ class Columns {
   /// A new column, the kind taken from the name (`..._total` is a counter). Bytes of a label's
   /// value that no frame may carry become '?'. The caller keeps the position and does not add it
   /// twice.
-  Column add(std::string_view metric, std::initializer_list<Label> labels = {});
+  Column add(std::string_view metric, std::span<const Label> labels);
+  Column add(std::string_view metric, std::initializer_list<Label> labels = {}) {
+    return add(metric, std::span(labels.begin(), labels.size()));
+  }
 
   std::span<const echo::ColumnName> names() const { return names_; }
   std::size_t size() const { return names_.size(); }

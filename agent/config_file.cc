@@ -7,6 +7,7 @@
 #include <map>
 
 #include "agent/boot_options.h"
+#include "agent/config_apps.h"
 #include "agent/file.h"
 #include "agent/login.h"
 #include "agent/scan.h"
@@ -99,6 +100,7 @@ Fault setFlag(bool& flag, std::string_view value) {
 struct Key {
   std::string_view name;
   Fault (*set)(Config& config, std::string_view value);
+  bool many = false;  ///< may occur more than once
 };
 
 constexpr Key kKeys[] = {
@@ -110,6 +112,11 @@ constexpr Key kKeys[] = {
     {"vm_uuid", setUuid},
     {"interval", setInterval},
     {"top_processes", setTop},
+    {"scrape", addScrape, true},
+    {"scrape_interval", setScrapeInterval},
+    {"statsd", setStatsd},
+    {"statsd_mode", setStatsdMode},
+    {"statsd_udp", setStatsdUdp},
     {"logs", [](Config& c, std::string_view v) { return setFlag(c.logs, v); }},
 };
 
@@ -145,7 +152,7 @@ class Parser {
       return fault(line_, "there is no key '" + shown(name) + "': there are " + names());
     const std::string label(key->name);
     const auto [seen, fresh] = lines_.try_emplace(key->name, line_);
-    if (!fresh)
+    if (!fresh && !key->many)
       return fault(line_, label + " stands in line " + std::to_string(seen->second) +
                               " already: take one away");
     if (value.empty())

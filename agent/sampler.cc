@@ -23,6 +23,8 @@ std::vector<SourcePointer> systemSources(const Config& config) {
   sources.push_back(makeProcessesSource());
   sources.push_back(makeAgentSource());
   if (config.logs) sources.push_back(makeLogSource());
+  if (!config.scrape.empty()) sources.push_back(makeScrapeSource(config));
+  if (!config.statsd.empty() || config.statsd_udp != 0) sources.push_back(makeStatsdSource(config));
   for (const SourcePointer& source : sources) source->setTop(config.top_processes);
   return sources;
 }

@@ -57,6 +57,19 @@ std::optional<IpAddress> lookUp(const std::string& name, const std::string& root
   return std::nullopt;
 }
 
+}  // namespace
+
+std::optional<IpAddress> parseIpAddress(const std::string& text) {
+  IpAddress address;
+  if (::inet_pton(AF_INET, text.c_str(), address.bytes) == 1)
+    address.size = 4;
+  else if (::inet_pton(AF_INET6, text.c_str(), address.bytes) == 1)
+    address.size = 16;
+  else
+    return std::nullopt;
+  return address;
+}
+
 SocketAddress socketAddress(const IpAddress& ip, std::uint32_t port) {
   SocketAddress address;
   const auto wire_port = htons(static_cast<std::uint16_t>(port));
@@ -73,19 +86,6 @@ SocketAddress socketAddress(const IpAddress& ip, std::uint32_t port) {
     std::memcpy(&v6.sin6_addr, ip.bytes, 16);
     std::memcpy(&address.storage, &v6, address.size = sizeof v6);
   }
-  return address;
-}
-
-}  // namespace
-
-std::optional<IpAddress> parseIpAddress(const std::string& text) {
-  IpAddress address;
-  if (::inet_pton(AF_INET, text.c_str(), address.bytes) == 1)
-    address.size = 4;
-  else if (::inet_pton(AF_INET6, text.c_str(), address.bytes) == 1)
-    address.size = 16;
-  else
-    return std::nullopt;
   return address;
 }
 

@@ -44,6 +44,8 @@ struct SocketAddress {
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
+SocketAddress socketAddress(const IpAddress& ip, std::uint32_t port);
+
 /// Looks HOST up in `root`/etc/hosts where it is no address. Failure: what to do.
 std::expected<SocketAddress, std::string> resolve(const Server& server, const std::string& root);
 

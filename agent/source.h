@@ -69,6 +69,10 @@ SourcePointer makeAgentSource();       ///< what the agent itself costs
 SourcePointer makeProcessesSource();
 /// Journal, or syslog and /dev/kmsg: warnings, errors, crashes.
 SourcePointer makeLogSource();
+/// Pages of metrics of applications in this guest.
+SourcePointer makeScrapeSource(const Config& config);
+/// What applications in this guest send to a socket in StatsD's format.
+SourcePointer makeStatsdSource(const Config& config);
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});

@@ -32,13 +32,13 @@ def certificate(folder, name="IP:127.0.0.1"):
 class Agent:
     """The agent of a guest whose only way to the host is TLS."""
 
-    def __init__(self, folder, port, authority, token=TOKEN):
+    def __init__(self, folder, port, authority, token=TOKEN, more=""):
         self.folder = folder
         (folder / "token").write_text(token + "\n", encoding="utf-8")
         (folder / "token").chmod(0o600)
         self.config = folder / "agent.conf"
         self.config.write_text(f"port = {folder}/none\nserver = tls://127.0.0.1:{port}\nserver_ca = {authority}\n"
-                               f"token_file = {folder}/token\nvm_uuid = {VM}\ninterval = 200ms\n",
+                               f"token_file = {folder}/token\nvm_uuid = {VM}\ninterval = 200ms\n{more}",
                                encoding="utf-8")
         self.log = folder / "agent.log"
         with open(self.log, "wb") as log:
@@ -77,10 +77,10 @@ def fixture_calls(service, tmp_path):
             (tokens / f"{VM}.token").chmod(0o600)
             self.service.start()
 
-        def agent(self, authority=None, token=TOKEN):
+        def agent(self, authority=None, token=TOKEN, more=""):
             folder = tmp_path / f"guest{len(agents)}"
             folder.mkdir()
-            agents.append(Agent(folder, self.port, authority or self.authority / "host.pem", token))
+            agents.append(Agent(folder, self.port, authority or self.authority / "host.pem", token, more))
             return agents[-1]
 
         def link(self):

@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!echo::isPrintable(fault.message) || fault.message.empty()) std::abort();
   const agent::Config& config = loaded.config;
   if (config.interval_ms < 200 || config.interval_ms > 3'600'000) std::abort();
+  if (config.scrape.size() > agent::Config::kMaxEndpoints) std::abort();
   if (!config.server.empty() && !agent::parseServer(config.server)) std::abort();
   agent::parseServer(text);
   agent::parseIpAddress(std::string(text));

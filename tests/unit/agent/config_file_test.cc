@@ -81,6 +81,11 @@ TEST_CASE("a hostile configuration is told in clean and few words") {
     CHECK(fault.message.size() < 600);
     for (const char c : fault.message) CHECK(static_cast<unsigned char>(c) >= 0x20);
   }
+  std::string many;
+  for (int i = 0; i < 9; ++i) many += "scrape = n" + std::to_string(i) + " http://127.0.0.1:1/\n";
+  CHECK(faultOf(many).ends_with("is one too many: 8 at most"));
+  CHECK(faultOf("scrape = a http://[::1]/\nscrape = a http://[::1]/")
+            .ends_with("has the name of another: choose one of its own"));
 }
 
 TEST_CASE("the shipped configuration changes nothing, and each of its lines is right") {
@@ -99,7 +104,7 @@ TEST_CASE("the shipped configuration changes nothing, and each of its lines is r
   }
   CHECK(keys ==
         "port server server server_ca server_name token_file vm_uuid interval top_processes "
-        "logs ");
+        "scrape scrape scrape_interval statsd statsd_mode statsd_udp logs ");
 }
 
 TEST_CASE("a file that is not there is a fault only where it was named") {
