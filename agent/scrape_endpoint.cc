@@ -41,6 +41,7 @@ void ScrapeEndpoint::begin(int epoll, std::uint64_t tag, std::int64_t now_ms) {
   tag_ = tag;
   begun_ms_ = now_ms;
   sent_ = 0;
+  pieces_ = 0;
   answer_ = {};
   text_ = {};
   next_roles_ = {};
@@ -77,6 +78,7 @@ bool ScrapeEndpoint::sendRequest() {
 }
 
 void ScrapeEndpoint::take(std::string_view bytes) {
+  if (++pieces_ > kMaxPieces) return fail("answered in more than 4096 pieces");
   std::string_view body = answer_.take(bytes);
   while (text_.next(body)) takeSample(text_.sample());
   if (answer_.complete() || !answer_.fault().empty() || !text_.fault().empty()) settle();

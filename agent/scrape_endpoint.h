@@ -22,7 +22,9 @@ class ScrapeEndpoint {
  public:
   /// What one call of `attend` reads at most.
   static constexpr std::size_t kReadBytes = 16 * 1024;
-  /// An answer that is not whole by then has failed.
+  /// An answer that comes in more pieces has failed: each of them costs a turn of the agent.
+  static constexpr unsigned kMaxPieces = 4096;
+  /// An answer that is not whole by the first `expire` after this has failed.
   static constexpr std::int64_t kDeadlineMs = 4000;
 
   /// `series` outlives this. Patterns and `url` are right (config_apps.h checks them).
@@ -64,6 +66,7 @@ class ScrapeEndpoint {
   int epoll_ = -1;
   std::uint64_t tag_ = 0;
   std::size_t sent_ = 0;  ///< of request_
+  unsigned pieces_ = 0;   ///< of the answer
   std::int64_t begun_ms_ = 0;
   HttpAnswer answer_;
   MetricsReader text_;

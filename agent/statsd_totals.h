@@ -22,8 +22,8 @@ class StatsdTotals {
   static constexpr std::size_t kMaxNames = 200;
 
   void take(std::string_view datagram);
-  /// Counts a datagram that was not read.
-  void drop() { ++dropped_; }
+  /// Counts datagrams that were not read.
+  void drop(std::uint64_t datagrams) { dropped_ += datagrams; }
   void tell(Round& round);
 
  private:

@@ -1,3 +1,4 @@
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -38,7 +39,8 @@ std::string clearPlace(const sockaddr_un& address) {
   if (::lstat(address.sun_path, &status) < 0) return {};
   if (!S_ISSOCK(status.st_mode)) return "there is something else that is no socket";
   const Descriptor probe = datagramSocket(AF_UNIX);
-  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+      errno != ECONNREFUSED)
     return "another program takes what is sent there";
   return ::unlink(address.sun_path) < 0 ? errorText(errno) : std::string();
 }
@@ -71,6 +73,15 @@ Opened bindPort(std::uint16_t port) {
   return std::unexpected(std::move(why));
 }
 
+/// Datagrams that the kernel threw away since the socket was made, as it had no room for more.
+std::uint32_t droppedByKernel(const Descriptor& socket) {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> figures{};
+  socklen_t size = sizeof figures;
+  if (!socket || ::getsockopt(socket.get(), SOL_SOCKET, SO_MEMINFO, figures.data(), &size) < 0)
+    return 0;
+  return figures[SK_MEMINFO_DROPS];
+}
+
 class StatsdSource : public Source {
  public:
   explicit StatsdSource(const Config& config)
@@ -97,6 +108,8 @@ class StatsdSource : public Source {
   void read(Round& round) override {
     taken_ = 0;
     attend();
+    const std::uint32_t dropped = droppedByKernel(udp_);
+    totals_.drop(dropped - std::exchange(kernel_dropped_, dropped));
     totals_.tell(round);
   }
 
@@ -128,6 +141,7 @@ class StatsdSource : public Source {
     if (local_) ::unlink(path_.c_str());
     local_.reset();
     udp_.reset();
+    kernel_dropped_ = 0;
   }
 
   void take(const Descriptor& socket) {
@@ -137,7 +151,7 @@ class StatsdSource : public Source {
       const ssize_t size = ::recv(socket.get(), buffer.data(), buffer.size(), MSG_TRUNC);
       if (size < 0) return;
       if (static_cast<std::size_t>(size) > buffer.size() || ++taken_ > kDatagramsPerRound)
-        totals_.drop();
+        totals_.drop(1);
       else
         totals_.take({buffer.data(), static_cast<std::size_t>(size)});
     }
@@ -150,7 +164,8 @@ class StatsdSource : public Source {
   Descriptor local_;
   Descriptor udp_;
   StatsdTotals totals_;
-  unsigned taken_ = 0;  ///< datagrams since the last round
+  unsigned taken_ = 0;                ///< datagrams since the last round
+  std::uint32_t kernel_dropped_ = 0;  ///< of the UDP socket, when last told
   std::string trouble_;
 };
 

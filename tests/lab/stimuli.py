@@ -409,6 +409,8 @@ SCENES = {
 }
 
 # Sources that no row is for, each with the reason.
-ELSEWHERE = {"lab": "of guests that may be put under load: test_seen.py"}
+APPLICATIONS = "only where the agent's configuration names one, and this guest has none: e2e/test_applications.py"
+ELSEWHERE = {"lab": "of guests that may be put under load: test_seen.py", "scrape": APPLICATIONS,
+             "statsd": APPLICATIONS}
 
 assert SLOW_DISK_BYTES >= READS * READ_BYTES and SLOW_DISK_BAD_SECTOR * 512 >= READS * READ_BYTES

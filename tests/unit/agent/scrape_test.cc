@@ -193,6 +193,22 @@ TEST_CASE("an endpoint that is silent is given up, and one that is not there is 
   CHECK(scraper.trouble().starts_with("app: no whole answer within 4 s"));
 }
 
+TEST_CASE("an answer that trickles is given up") {
+  Tree tree;
+  Exporter exporter(tree.root() + "/s");
+  Scraper scraper(one(exporter, "*"));
+  scraper.round();
+  scraper.attend();
+  exporter.take();
+  exporter.send("HTTP/1.0 200 OK\r\n\r\n");
+  for (unsigned i = 0; i < 5000 && scraper.trouble().empty(); ++i) {
+    exporter.send("\n");
+    scraper.source().attend();
+  }
+  CHECK(scraper.trouble() == "app: answered in more than 4096 pieces");
+  CHECK(scraper.round().at("guest_scrape_up{endpoint=app}") == 0);
+}
+
 TEST_CASE("that an endpoint began to fail is told once, and not again and again") {
   Exporter exporter;
   Scraper scraper(one(exporter, "*"));

@@ -185,6 +185,20 @@ TEST_CASE("the socket is for whom it was made, and goes with the source") {
   CHECK(::stat(path.c_str(), &status) != 0);
 }
 
+TEST_CASE("a socket of another kind that is in use stays") {
+  Tree tree;
+  const std::string path = tree.root() + "/s";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const Descriptor stream(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(::bind(stream.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(stream.get(), 1) == 0);
+  CHECK(makeStatsdSource(local())->open(tree.root()).error() ==
+        path + ": another program takes what is sent there");
+  CHECK(exists(path));
+}
+
 TEST_CASE("a socket left behind is replaced, a file is not") {
   Tree tree;
   const std::string path = tree.root() + "/s";
@@ -204,24 +218,48 @@ TEST_CASE("a socket left behind is replaced, a file is not") {
   CHECK(exists(path));
 }
 
-TEST_CASE("UDP is taken on loopback alone") {
-  // A port that is free now.
-  const Descriptor sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  {
+/// A program that sends to a UDP port of loopback that was free when it was made.
+class UdpSender {
+ public:
+  UdpSender() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
     const Descriptor probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    REQUIRE(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    REQUIRE(::bind(probe.get(), raw(), size) == 0);
+    REQUIRE(::getsockname(probe.get(), raw(), &size) == 0);
   }
+  std::uint16_t port() const { return ntohs(address_.sin_port); }
+  void send(std::string_view bytes) {
+    REQUIRE(::sendto(fd_.get(), bytes.data(), bytes.size(), 0, raw(), sizeof address_) ==
+            static_cast<ssize_t>(bytes.size()));
+  }
+
+ private:
+  sockaddr* raw() { return reinterpret_cast<sockaddr*>(&address_); }
+
+  Descriptor fd_;
+  sockaddr_in address_{};
+};
+
+TEST_CASE("UDP is taken on loopback, and what the kernel had no room for is counted") {
   Tree tree;
+  UdpSender sender;
   Config config;
-  config.statsd_udp = ntohs(address.sin_port);
+  config.statsd_udp = sender.port();
   Reader reader(makeStatsdSource(config), tree);
-  REQUIRE(::sendto(sender.get(), "a:3|c", 5, 0, reinterpret_cast<sockaddr*>(&address), size) == 5);
+  sender.send("a:3|c");
   CHECK(reader.read().at("app_a_total{source=statsd}") == 3);
+
+  constexpr int kFlood = 20'000;
+  for (int i = 0; i < kFlood; ++i) sender.send("b:1|c");
+  pollfd waiting{.fd = reader.source().eventFd(), .events = POLLIN, .revents = 0};
+  while (::poll(&waiting, 1, 0) == 1) reader.source().attend();
+  const Reading reading = reader.read();
+  const double taken = reading.at("app_b_total{source=statsd}");
+  CHECK(taken < kFlood);
+  CHECK(reading.at("guest_statsd_dropped_total") == kFlood - taken);
+  CHECK(reader.read().at("guest_statsd_dropped_total") == kFlood - taken);
 }
 
 }  // namespace
