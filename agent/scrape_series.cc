@@ -29,7 +29,7 @@ void ScrapeSeries::add(std::string_view endpoint, const MetricSample& sample,
   name.labels.emplace_back(kEndpoint, endpoint);
   for (const MetricLabel& label : sample.labels) {
     if (label.value.empty() || !pattern.keeps(label.name)) continue;
-    const bool ours = label.name == kEndpoint;
+    const bool ours = label.name == kEndpoint || !echo::isAgentLabel(label.name);
     name.labels.emplace_back((ours ? "exported_" : "") + std::string(label.name),
                              echo::cleanText(unescaped(label.value)));
   }

@@ -128,7 +128,7 @@ void StatsdTotals::tell(Round& round, const Key& key, Total& total) {
   if (!total.declared) {
     const auto metrics = metricsOf(key);
     for (std::size_t i = 0; i < metrics.size(); ++i)
-      total.columns[i] = round.columns.add(metrics[i], {{"source", "statsd"}});
+      total.columns[i] = round.columns.add(metrics[i], {{"protocol", "statsd"}});
     total.declared = true;
   }
   if (key.type != Type::timer) {

@@ -15,7 +15,7 @@
 namespace virtseer::agent {
 
 /// What datagrams in StatsD's format add up to: lines NAME:VALUE|TYPE[|@RATE][|#TAGS], of counters
-/// (c), gauges (g) and timers (ms). Told as app_NAME..., with the label source="statsd". One run
+/// (c), gauges (g) and timers (ms). Told as app_NAME..., with the label protocol="statsd". One run
 /// of the agent has kMaxNames; lines that find no room, or are not of this form, are counted.
 class StatsdTotals {
  public:

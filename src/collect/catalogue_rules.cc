@@ -1,7 +1,6 @@
 #include "collect/catalogue_rules.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 
@@ -12,23 +11,13 @@ namespace virtseer::collect {
 const SeriesName kEpochColumn{"echo_epoch", {}, Kind::gauge};
 const SeriesName kSequenceColumn{"echo_sequence", {}, Kind::gauge};
 
-namespace {
-
-/// What says whose a series is: the exposition adds `domain`, `uuid` and `host`; under the others
-/// the API and people look for the same.
-constexpr std::array<std::string_view, 7> kReservedLabels{"domain", "uuid",        "host",  "vm",
-                                                          "source", "environment", "entity"};
-
-}  // namespace
-
 std::optional<std::string> refusal(const SeriesName& name) {
   if (!echo::isName(name.metric)) return "a metric's name is not one";
-  if (!name.metric.starts_with("guest_") && !name.metric.starts_with("echo_"))
-    return "metric " + name.metric + ": an agent's metrics begin with guest_ or echo_";
+  if (!echo::isAgentMetric(name.metric))
+    return "metric " + name.metric + ": an agent's metrics begin with guest_, echo_ or app_";
   for (const auto& [label, value] : name.labels) {
     if (!echo::isName(label)) return "metric " + name.metric + ": a label's name is not one";
-    if (label.starts_with("__") ||
-        std::ranges::find(kReservedLabels, label) != kReservedLabels.end())
+    if (!echo::isAgentLabel(label))
       return "metric " + name.metric + ": label " + label + " is not an agent's to give";
     if (!echo::isText(value))
       return "metric " + name.metric + ": the value of label " + label + " is not text";

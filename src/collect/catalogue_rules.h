@@ -13,8 +13,8 @@ namespace virtseer::collect {
 extern const SeriesName kEpochColumn;
 extern const SeriesName kSequenceColumn;
 
-/// Why an agent may not name a column so, or nothing if it may. Its metrics begin with `guest_` or
-/// `echo_` and carry no label that says which machine or source a series belongs to.
+/// Why an agent may not name a column so, or nothing if it may. Its names and
+/// labels are those of echo::isAgentMetric and echo::isAgentLabel.
 std::optional<std::string> refusal(const SeriesName& name);
 
 /// Why `further` cannot follow as columns `first`, `first + 1`, ... after `known`, or nothing.

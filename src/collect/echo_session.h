@@ -95,8 +95,8 @@ using EchoOutcome =
 /// no clock. Whose echoes these are is known from the channel, nothing in a frame is asked.
 ///
 /// Rows: the first two columns are filled here (`echo_epoch`, `echo_sequence`), the others are the
-/// agent's; values that are not finite come out of the codec as missing. Its metric names must
-/// begin with `guest_` or `echo_`; labels that tell machines apart are not its to give.
+/// agent's; values that are not finite come out of the codec as missing. What it may
+/// name and what not: catalogue_rules.h.
 ///
 /// Times: a guest's clock is not believed, only how long it says an echo waited. A fresh echo is
 /// stamped with its arrival. One that the Hello announced is stamped with the Hello's arrival less

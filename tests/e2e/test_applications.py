@@ -166,9 +166,9 @@ def test_transactions_web_requests_and_statsd_metrics_of_a_guest_are_those_that_
     assert value("app_pg_stat_database_xact_commit_total", endpoint="pg", datname="postgres") >= 500
     assert value("app_nginx_http_requests_total", endpoint="web") >= 300
 
-    wait_for(lambda: value("app_jobs_done_total", source="statsd") == 8, 30, "what the program sent is told")
-    assert value("app_queue", source="statsd") == 7
-    assert value("app_render_seconds_total", source="statsd") == 0.25
+    wait_for(lambda: value("app_jobs_done_total", protocol="statsd") == 8, 30, "what the program sent is told")
+    assert value("app_queue", protocol="statsd") == 7
+    assert value("app_render_seconds_total", protocol="statsd") == 0.25
     assert value("guest_statsd_dropped_total") == 0
 
     applications.kill("nginx-exporter")

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,6 +23,24 @@ constexpr bool isName(std::string_view name) {
     if (!letter && !(c >= '0' && c <= '9')) return false;
   }
   return true;
+}
+
+/// Labels of the daemon's: they say whose a series is (the exposition adds `domain`, `uuid` and
+/// `host`), or the API and people look for a VM under them.
+inline constexpr std::array<std::string_view, 7> kReservedLabels{
+    "domain", "uuid", "host", "vm", "source", "environment", "entity"};
+
+/// Whether `name` is one that an agent may give a label.
+constexpr bool isAgentLabel(std::string_view name) {
+  return isName(name) && !name.starts_with("__") &&
+         std::find(kReservedLabels.begin(), kReservedLabels.end(), name) == kReservedLabels.end();
+}
+
+/// Whether `name` is one that an agent may give a metric: `guest_...` of its own figures,
+/// `echo_...` of the echo, `app_...` of what applications tell.
+constexpr bool isAgentMetric(std::string_view name) {
+  return isName(name) &&
+         (name.starts_with("guest_") || name.starts_with("echo_") || name.starts_with("app_"));
 }
 
 namespace detail {

@@ -125,14 +125,16 @@ TEST_CASE("what the allow-list names is told from the next round on, as ours and
   CHECK(request.ends_with("\r\n\r\n"));
   exporter.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nup 1\n# TYPE jobs counter\njo");
   scraper.attend();
-  exporter.send("bs{queue=\"a\",endpoint=\"x\"} 7\nsecret 5\nguest_up 1\nwork:seconds 0.5\n");
+  exporter.send(
+      "bs{queue=\"a\",endpoint=\"x\",host=\"y\"} 7\nsecret 5\nguest_up 1\nwork:seconds 0.5\n");
   exporter.hangUp();
   scraper.attend();
-  const Reading told{{"guest_scrape_samples_left_out_total", 0},
-                     {"guest_scrape_up{endpoint=app}", 1},
-                     {"app_up{endpoint=app}", 1},
-                     {"app_jobs_total{endpoint=app,exported_endpoint=x,queue=a}", 7},
-                     {"app_work_seconds{endpoint=app}", 0.5}};
+  const Reading told{
+      {"guest_scrape_samples_left_out_total", 0},
+      {"guest_scrape_up{endpoint=app}", 1},
+      {"app_up{endpoint=app}", 1},
+      {"app_jobs_total{endpoint=app,exported_endpoint=x,exported_host=y,queue=a}", 7},
+      {"app_work_seconds{endpoint=app}", 0.5}};
   CHECK(scraper.round() == told);
   // The next answer is on its way: until it is there the last one stands.
   CHECK(scraper.round(1000) == told);

@@ -61,12 +61,12 @@ TEST_CASE("counters add up, gauges stand, timers are counted, added up and the l
                "db.query:320|ms\ndb.query:80|ms|@0.1|#host:a,b", "jobs_total:4|c|#x"}) ==
         Reading{{"guest_statsd_lines_total", 8},
                 {"guest_statsd_dropped_total", 0},
-                {"app_web_hits_total{source=statsd}", 5},
-                {"app_queue{source=statsd}", 5.5},
-                {"app_db_query_count_total{source=statsd}", 11},
-                {"app_db_query_seconds_total{source=statsd}", 1.12},
-                {"app_db_query_max_seconds{source=statsd}", 0.32},
-                {"app_jobs_total{source=statsd}", 4}});
+                {"app_web_hits_total{protocol=statsd}", 5},
+                {"app_queue{protocol=statsd}", 5.5},
+                {"app_db_query_count_total{protocol=statsd}", 11},
+                {"app_db_query_seconds_total{protocol=statsd}", 1.12},
+                {"app_db_query_max_seconds{protocol=statsd}", 0.32},
+                {"app_jobs_total{protocol=statsd}", 4}});
 }
 
 TEST_CASE("lines that are none are counted and change nothing") {
@@ -102,10 +102,10 @@ TEST_CASE("lines that are none are counted and change nothing") {
 TEST_CASE("names cannot pose as others, and no two are told alike") {
   const Reading reading =
       after({"guest_up:1|g", "a{b=\"c\"}\x1b:1|c", "t:5|ms", "t.max-seconds:9|g", "n_total:3|g"});
-  CHECK(reading.at("app_guest_up{source=statsd}") == 1);
-  CHECK(reading.at("app_a_b__c____total{source=statsd}") == 1);
-  CHECK(reading.at("app_t_max_seconds{source=statsd}") == 0.005);
-  CHECK(reading.at("app_n_total_value{source=statsd}") == 3);
+  CHECK(reading.at("app_guest_up{protocol=statsd}") == 1);
+  CHECK(reading.at("app_a_b__c____total{protocol=statsd}") == 1);
+  CHECK(reading.at("app_t_max_seconds{protocol=statsd}") == 0.005);
+  CHECK(reading.at("app_n_total_value{protocol=statsd}") == 3);
   CHECK(reading.at("guest_statsd_dropped_total") == 1);
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("there is room for two hundred names") {
   const Reading reading = after(datagrams);
   CHECK(reading.size() == StatsdTotals::kMaxNames + 2);
   CHECK(reading.at("guest_statsd_dropped_total") == 100);
-  CHECK(reading.at("app_n0_total{source=statsd}") == 2);
+  CHECK(reading.at("app_n0_total{protocol=statsd}") == 2);
 }
 
 TEST_CASE("what programs send is told with the next round, the longest time once") {
@@ -130,11 +130,11 @@ TEST_CASE("what programs send is told with the next round, the longest time once
   CHECK(::poll(&waiting, 1, 0) == 0);
   REQUIRE(sender.send("a:1|c"));  // waits for the round itself
   const Reading first = reader.read();
-  CHECK(first.at("app_a_total{source=statsd}") == 2);
-  CHECK(first.at("app_t_max_seconds{source=statsd}") == 0.005);
+  CHECK(first.at("app_a_total{protocol=statsd}") == 2);
+  CHECK(first.at("app_t_max_seconds{protocol=statsd}") == 0.005);
   const Reading second = reader.read();
-  CHECK(second.at("app_t_count_total{source=statsd}") == 1);
-  CHECK_FALSE(second.contains("app_t_max_seconds{source=statsd}"));
+  CHECK(second.at("app_t_count_total{protocol=statsd}") == 1);
+  CHECK_FALSE(second.contains("app_t_max_seconds{protocol=statsd}"));
 }
 
 TEST_CASE("a flood is taken so that nobody waits, and counted beyond what a round reads") {
@@ -145,10 +145,10 @@ TEST_CASE("a flood is taken so that nobody waits, and counted beyond what a roun
     while (!sender.send("a:1|c")) reader.source().attend();
   for (int i = 0; i < 200; ++i) reader.source().attend();
   const Reading reading = reader.read();
-  CHECK(reading.at("app_a_total{source=statsd}") == 10'000);
+  CHECK(reading.at("app_a_total{protocol=statsd}") == 10'000);
   CHECK(reading.at("guest_statsd_dropped_total") == 2'000);
   REQUIRE(sender.send("a:1|c"));
-  CHECK(reader.read().at("app_a_total{source=statsd}") == 10'001);
+  CHECK(reader.read().at("app_a_total{protocol=statsd}") == 10'001);
 }
 
 TEST_CASE("a datagram that is too large is dropped whole") {
@@ -158,7 +158,7 @@ TEST_CASE("a datagram that is too large is dropped whole") {
   REQUIRE(sender.send("a:1|c\n" + std::string(8186, '\n')));
   REQUIRE(sender.send("a:1|c\n" + std::string(8187, '\n')));
   const Reading reading = reader.read();
-  CHECK(reading.at("app_a_total{source=statsd}") == 1);
+  CHECK(reading.at("app_a_total{protocol=statsd}") == 1);
   CHECK(reading.at("guest_statsd_dropped_total") == 1);
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("the socket is for whom it was made, and goes with the source") {
     CHECK(::stat(path.c_str(), &status) != 0);
     reader.source().select(true);
     CHECK(Sender(path).send("a:1|c"));
-    CHECK(reader.read().at("app_a_total{source=statsd}") == 1);
+    CHECK(reader.read().at("app_a_total{protocol=statsd}") == 1);
   }
   CHECK(::stat(path.c_str(), &status) != 0);
 }
@@ -249,14 +249,14 @@ TEST_CASE("UDP is taken on loopback, and what the kernel had no room for is coun
   config.statsd_udp = sender.port();
   Reader reader(makeStatsdSource(config), tree);
   sender.send("a:3|c");
-  CHECK(reader.read().at("app_a_total{source=statsd}") == 3);
+  CHECK(reader.read().at("app_a_total{protocol=statsd}") == 3);
 
   constexpr int kFlood = 20'000;
   for (int i = 0; i < kFlood; ++i) sender.send("b:1|c");
   pollfd waiting{.fd = reader.source().eventFd(), .events = POLLIN, .revents = 0};
   while (::poll(&waiting, 1, 0) == 1) reader.source().attend();
   const Reading reading = reader.read();
-  const double taken = reading.at("app_b_total{source=statsd}");
+  const double taken = reading.at("app_b_total{protocol=statsd}");
   CHECK(taken < kFlood);
   CHECK(reading.at("guest_statsd_dropped_total") == kFlood - taken);
   CHECK(reader.read().at("guest_statsd_dropped_total") == kFlood - taken);

@@ -118,6 +118,8 @@ TEST_CASE("metrics of the hypervisor or the host cannot come from a guest") {
 }
 
 TEST_CASE("a label that says whose series it is cannot come from a guest") {
+  CHECK_FALSE(refusal(SeriesName{"app_pg_up", {{"endpoint", "pg"}}, Kind::gauge}));
+  CHECK(refusal(SeriesName{"application_up", {}, Kind::gauge}));
   CHECK(refusal(SeriesName{"guest_a", {{"vm", "other"}}, Kind::gauge}));
   CHECK(refusal(SeriesName{"guest_a", {{"uuid", "0"}}, Kind::gauge}));
   CHECK(refusal(SeriesName{"guest_a", {{"domain", "other"}}, Kind::gauge}));
