@@ -39,11 +39,12 @@ struct VmView {
   std::string host_name;
   AgentLink agent;
   VmUsage usage;
-  std::vector<std::string> inputs;  ///< "agent", "libvirt", "balloon"
+  std::vector<std::string> inputs;  ///< "agent", "libvirt", "balloon", "qemu-guest-agent"
   std::vector<std::string>
       missing_inputs;      ///< each with what to do: "balloon: statistics period is 0 ..."
   bool timed_out = false;  ///< the hypervisor's figures are the last known ones
   std::optional<Timestamp> last_seen;
+  std::optional<GuestFacts> guest = std::nullopt;  ///< what qemu-guest-agent said last
 };
 
 struct HostUsage {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -16,6 +17,8 @@ constexpr std::size_t kLongestHost = 255;
 constexpr std::array<std::string_view, 1> kOnMembers{"on"};
 constexpr std::array<std::string_view, 1> kFencedMembers{"fenced"};
 constexpr std::array<std::string_view, 3> kMigrateMembers{"to", "dry_run", "copy_storage"};
+constexpr std::array<std::string_view, 5> kEnrollMembers{"dry_run", "remove", "way", "address",
+                                                         "next_start"};
 
 std::string list(std::span<const std::string_view> members) {
   return members.empty() ? "none" : fmt::format("{}", fmt::join(members, ", "));
@@ -27,6 +30,50 @@ std::expected<std::optional<bool>, Problem> truth(const Json& body, const char* 
   if (found == body.end() || found->is_null()) return std::nullopt;
   if (!found->is_boolean()) return refuse(badBody(fmt::format("{}: must be true or false", key)));
   return found->get<bool>();
+}
+
+/// Absent where the member is missing or null.
+std::expected<std::optional<std::string>, Problem> word(const Json& body, const char* key) {
+  const auto found = body.find(key);
+  if (found == body.end() || found->is_null()) return std::nullopt;
+  const auto* text = found->get_ptr<const std::string*>();
+  if (text == nullptr) return refuse(badBody(fmt::format("{}: must be a text", key)));
+  return *text;
+}
+
+/// A port, with `host` HOST:PORT. What may stand in a guest's configuration file, and nothing else.
+bool isAddress(std::string_view text, bool host) {
+  const auto colon = text.rfind(':');
+  if (host != (colon != std::string_view::npos && colon > 0) || text.size() > kLongestHost)
+    return false;
+  const auto port = host ? text.substr(colon + 1) : text;
+  unsigned number = 0;
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
+  const auto named = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view(".-:[]").find(c) != std::string_view::npos;
+  };
+  return read.ec == std::errc() && read.ptr == port.data() + port.size() && number > 0 &&
+         (!host || number < 65536) && std::all_of(text.begin(), text.end(), named);
+}
+
+/// Why way and address do not go together; empty if they do.
+std::string addressFault(const EnrollRequest& wish) {
+  if (wish.remove)
+    return wish.address.empty() ? "" : "address: what is taken back needs none; leave it away";
+  switch (wish.way) {
+    case EchoWay::channel:
+      return wish.address.empty() ? "" : "address: the channel needs none; leave it away";
+    case EchoWay::vsock:
+      return wish.address.empty() || isAddress(wish.address, false)
+                 ? ""
+                 : "address: must be a port of vsock, a whole number";
+    case EchoWay::tls:
+      break;
+  }
+  return isAddress(wish.address, true)
+             ? ""
+             : "address: must be HOST:PORT, where the guest reaches this host";
 }
 
 }  // namespace
@@ -100,6 +147,33 @@ std::expected<MigrateRequest, Problem> readMigrate(const Request& request) {
   const auto copy_storage = truth(*body, "copy_storage");
   if (!copy_storage) return refuse(copy_storage.error());
   out.copy_storage = *copy_storage;
+  return out;
+}
+
+std::expected<EnrollRequest, Problem> readEnroll(const Request& request) {
+  EnrollRequest out;
+  if (request.body.empty()) return out;
+  const auto body =
+      readObject(request.content_type, request.body, kEnrollMembers, "a request to enroll a VM");
+  if (!body) return refuse(body.error());
+  const auto dry_run = truth(*body, "dry_run"), remove = truth(*body, "remove");
+  const auto next_start = truth(*body, "next_start");
+  if (!next_start) return refuse(next_start.error());
+  if (!dry_run) return refuse(dry_run.error());
+  if (!remove) return refuse(remove.error());
+  out.dry_run = dry_run->value_or(false);
+  out.remove = remove->value_or(false);
+  out.next_start = next_start->value_or(false);
+  const auto way = word(*body, "way"), address = word(*body, "address");
+  if (!way) return refuse(way.error());
+  if (!address) return refuse(address.error());
+  if (*way) {
+    const auto known = parseEchoWay(**way);
+    if (!known) return refuse(badBody("way: must be channel, vsock or tls"));
+    out.way = *known;
+  }
+  out.address = address->value_or("");
+  if (auto fault = addressFault(out); !fault.empty()) return refuse(badBody(std::move(fault)));
   return out;
 }
 

@@ -36,4 +36,7 @@ std::expected<bool, Problem> readFenced(const Request& request);
 /// The body of a request for a move; empty means all defaults.
 std::expected<MigrateRequest, Problem> readMigrate(const Request& request);
 
+/// The body of a request to enroll a VM; empty means all defaults.
+std::expected<EnrollRequest, Problem> readEnroll(const Request& request);
+
 }  // namespace virtseer::api

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/doctor.h"
+#include "model/enroll.h"
 #include "model/forecast.h"
 #include "model/hand_over.h"
 #include "model/operation.h"
@@ -79,6 +81,21 @@ struct Automation {
   std::optional<Timestamp> since;
 };
 
+/// A VM that somebody wants to be heard from inside, or no longer.
+struct EnrollRequest {
+  bool dry_run = false;
+  bool remove = false;
+  EchoWay way = EchoWay::channel;
+  std::string address;  ///< tls: HOST:PORT; vsock: a port, or empty
+  bool next_start = false;
+};
+
+/// What blinds the daemon, the worst first.
+struct DoctorAnswer {
+  Timestamp time;
+  std::vector<Finding> findings;
+};
+
 /// What the API needs of foreseeing, deciding and acting. Loop thread. `vm` and `host` are a UUID
 /// or a name. Code::refused is policy or pre-flight, and nothing was moved.
 class Decisions {
@@ -121,6 +138,13 @@ class Decisions {
   virtual boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) = 0;
   virtual boost::asio::awaitable<Result<void>> revive(std::string operation) = 0;
   virtual boost::asio::awaitable<Result<Operation>> sendBack(std::string operation) = 0;
+
+  // What keeps the daemon from seeing.
+
+  /// See act/enroll.h.
+  virtual boost::asio::awaitable<Result<EnrollReport>> enroll(std::string vm,
+                                                              EnrollRequest request) = 0;
+  virtual boost::asio::awaitable<Result<DoctorAnswer>> doctor() = 0;
 
   /// Counts for /metrics and health.
   struct Counts {

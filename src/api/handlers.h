@@ -44,6 +44,9 @@ boost::asio::awaitable<Outcome> commitReservation(Api api, Request request);
 boost::asio::awaitable<Outcome> reviveReservation(Api api, Request request);
 boost::asio::awaitable<Outcome> returnReservation(Api api, Request request);
 
+boost::asio::awaitable<Outcome> enrollVm(Api api, Request request);
+boost::asio::awaitable<Outcome> getDoctor(Api api, Request request);
+
 Outcome getHealth(Api api, const Request& request);
 Outcome getOpenapi(Api api, const Request& request);
 boost::asio::awaitable<Outcome> getMetrics(Api api, Request request);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "api/care_json.h"
 #include "api/json_parts.h"
 
 namespace virtseer::api {
@@ -187,7 +188,8 @@ Json vmJson(const VmView& view) {
           {"inputs", std::move(inputs)},
           {"missing_inputs", std::move(missing)},
           {"timed_out", view.timed_out},
-          {"last_seen", orNull(view.last_seen)}};
+          {"last_seen", orNull(view.last_seen)},
+          {"guest", view.guest ? guestJson(*view.guest) : Json(nullptr)}};
 }
 
 Json healthJson(const Health& health) {

@@ -140,6 +140,8 @@ constexpr auto kCatalogue = std::to_array<MetricInfo>({
      "CPU time of the process of the VM in the kernel"},
     {"libvirt_domain_cpu_user_seconds_total", kCounter, "seconds",
      "CPU time of the process of the VM in user mode"},
+    {"libvirt_domain_dirty_rate_bytes_per_second", kGauge, "bytes_per_second",
+     "How fast the VM wrote its memory when that was measured last"},
     {"libvirt_domain_info_cpu_time_seconds_total", kCounter, "seconds",
      "CPU time of the VM on the host"},
     {"libvirt_domain_info_maximum_memory_bytes", kGauge, "bytes",
@@ -193,6 +195,17 @@ constexpr auto kCatalogue = std::to_array<MetricInfo>({
     {"libvirt_domain_vcpu_time_seconds_total", kCounter, "seconds", "CPU time of a virtual CPU"},
     {"libvirt_domain_vcpu_wait_seconds_total", kCounter, "seconds",
      "Time that a virtual CPU waited for I/O"},
+    {"libvirt_guest_clock_offset_seconds", kGauge, "seconds",
+     "Clock of the guest less that of the host, by qemu-guest-agent"},
+    {"libvirt_guest_disks", kGauge, "", "Disks that the guest sees, by qemu-guest-agent"},
+    {"libvirt_guest_filesystem_size_bytes", kGauge, "bytes",
+     "Size of a file system of the guest, by qemu-guest-agent"},
+    {"libvirt_guest_filesystem_used_bytes", kGauge, "bytes",
+     "Space used of a file system of the guest, by qemu-guest-agent"},
+    {"libvirt_guest_load1", kGauge, "",
+     "Load average of the guest over one minute, by qemu-guest-agent"},
+    {"libvirt_guest_vcpus_online", kGauge, "",
+     "Processors that the guest uses, by qemu-guest-agent"},
 });
 
 static_assert(std::ranges::is_sorted(kCatalogue, {}, &MetricInfo::metric));

@@ -79,6 +79,8 @@ const auto kRoutes = std::to_array<Route>({
     {"GET", "/api/v1/openapi.yaml", "getOpenapi", kNoQuery, &getOpenapi, nullptr},
     {"GET", "/metrics", "getMetrics", kNoQuery, nullptr, &getMetrics},
     {"GET", "/healthz", "getHealthz", kNoQuery, &getHealthz, nullptr},
+    {"POST", "/api/v1/vms/{vm}/enroll", "enrollVm", kNoQuery, nullptr, &enrollVm},
+    {"GET", "/api/v1/doctor", "getDoctor", kNoQuery, nullptr, &getDoctor},
 });
 
 /// True if the path fits the pattern; `values` then holds what stands for its placeholders.

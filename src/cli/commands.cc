@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/body.h"
+#include "cli/care_tables.h"
 #include "cli/decision_tables.h"
 #include "cli/echo_tables.h"
 #include "cli/operation_tables.h"
@@ -112,6 +113,14 @@ Request operations(const ShowOperations& command) {
   return {Request::Method::get, query.take(), ""};
 }
 
+Request enroll(const EnrollVm& command) {
+  Json body{{"dry_run", command.dry_run}, {"remove", command.remove}};
+  if (command.next_start) body["next_start"] = true;
+  if (!command.way.empty()) body["way"] = command.way;
+  if (!command.address.empty()) body["address"] = command.address;
+  return post(fmt::format("vms/{}/enroll", percentEncoded(command.vm)), body);
+}
+
 Request ofVm(const std::string& vm, std::string_view what) {
   return get(fmt::format("vms/{}/{}", percentEncoded(vm), what));
 }
@@ -120,6 +129,10 @@ Request ofVm(const std::string& vm, std::string_view what) {
 int exitCodeOf(const Command& command, const std::string& body) {
   if (std::holds_alternative<ShowPlan>(command) && !planHasSteps(body)) return api::kNothingToDo;
   if (std::holds_alternative<MigrateVm>(command) && !migrateFits(body)) return api::kRefused;
+  if (std::holds_alternative<EnrollVm>(command) && !enrollFits(body)) return api::kRefused;
+  if (const auto* doctor = std::get_if<ShowDoctor>(&command);
+      doctor && doctorAlarms(body, doctor->strict))
+    return api::kFailed;
   return api::kDone;
 }
 
@@ -151,6 +164,8 @@ Result<std::string> table(const Command& command, const std::string& body, Times
           [&](const ShowPolicy&) { return policyText(body, room); },
           [&](const SetMaintenance& set) { return maintenanceText(body, set.host); },
           [&](const Automate&) { return automationText(body, now); },
+          [&](const EnrollVm&) { return enrollText(body, room); },
+          [&](const ShowDoctor&) { return doctorText(body); },
           [](const auto&) -> Result<std::string> { return fail(Code::failed, "has no table"); },
       },
       command);
@@ -191,6 +206,8 @@ Request requestOf(const Command& command) {
           [](const Automate& automate) {
             return automate.on ? post("automation", {{"on", *automate.on}}) : get("automation");
           },
+          [](const EnrollVm& command) { return enroll(command); },
+          [](const ShowDoctor&) { return get("doctor"); },
           [](const auto&) { return Request{}; },
       },
       command);
@@ -217,6 +234,27 @@ Outcome ask(const Command& command, Output output, const Transport& transport, T
   auto text = table(command, reply->body, now, room);
   if (!text) return nonsense(text.error());
   outcome.out = std::move(*text);
+  return outcome;
+}
+
+Outcome enrollAndShowToken(const EnrollVm& command, const Transport& transport, Timestamp now,
+                           bool terminal, std::size_t room) {
+  if (!terminal)
+    return {api::kUsage, "", "virtseer: a token is shown on a terminal only; its file is told\n"};
+  std::string body;
+  const auto watched = [&](const Request& request) {
+    auto reply = transport(request);
+    if (reply) body = reply->body;
+    return reply;
+  };
+  auto outcome = ask(command, Output::table, watched, now, room);
+  const auto file = outcome.exit_code == api::kDone ? tokenFileOf(body) : std::string();
+  if (file.empty() || command.dry_run) return outcome;
+  const auto token = readToken(file);
+  if (token)
+    outcome.out += fmt::format("\nthe token, which proves who this guest is\n  {}\n", *token);
+  else
+    outcome.err += fmt::format("virtseer: {}\n", token.error().message);
   return outcome;
 }
 

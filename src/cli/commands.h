@@ -21,6 +21,11 @@ Request hostSeries(const ShowSeries& command);
 Outcome ask(const Command& command, Output output, const Transport& transport, Timestamp now,
             std::size_t room = kNoLimit);
 
+/// Enrolls a VM and reads its guest's token from the file that the daemon names, which only root
+/// and the daemon can read: it never passes through the daemon's interface. On a terminal only.
+Outcome enrollAndShowToken(const EnrollVm& command, const Transport& transport, Timestamp now,
+                           bool terminal, std::size_t room = kNoLimit);
+
 Outcome checkConfig(const CheckConfig& command, Output output);
 Outcome showConfig(const ShowConfig& command, Output output);
 

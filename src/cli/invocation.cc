@@ -59,6 +59,9 @@ std::string emptyFault(const std::string& text) {
   return text.empty() ? "must not be empty" : "";
 }
 
+/// What --vsock means without a port.
+constexpr const char* kUsualPort = "usual";
+
 const CLI::Validator kName(nameFault, "");
 const CLI::Validator kSomething(emptyFault, "");
 const CLI::Validator kDuration(durationFault, "");
@@ -102,6 +105,7 @@ class Grammar {
     addSwitches();
     addConfig();
     addAppliance();
+    addCare();
   }
 
   Parsed parse(std::vector<std::string> arguments) {
@@ -383,6 +387,51 @@ class Grammar {
         ->add_option("--agent", into->agent,
                      "virtseer-agent [beside this program, else /usr/lib/virtseer]")
         ->type_name("FILE");
+  }
+
+  void addCare() {
+    auto [sub, into] =
+        add<EnrollVm>(app_, "enroll", "Give a VM what its guest needs to be heard, while it runs");
+    sub->add_option("VM", into->vm, "name or UUID")->required()->check(kName);
+    sub->add_flag("--dry-run", into->dry_run, "only tell what would be done");
+    auto* remove = sub->add_flag("--remove", into->remove, "take it back");
+    auto* next = sub->add_flag("--next-start", into->next_start,
+                               "change its definition alone: it counts from its next start on");
+    auto* vsock = sub->add_option_function<std::string>(
+                         "--vsock",
+                         [into](const std::string& text) {
+                           into->way = "vsock";
+                           into->address = text == kUsualPort ? "" : text;
+                         },
+                         "by vsock instead of its channel: make a token")
+                      ->type_name("PORT")
+                      ->expected(0, 1)
+                      ->default_str(kUsualPort);
+    auto* tls = sub->add_option_function<std::string>(
+                       "--tls",
+                       [into](const std::string& text) {
+                         into->way = "tls";
+                         into->address = text;
+                       },
+                       "by TCP with TLS: make a token; where the guest reaches this host")
+                    ->type_name("ADDRESS:PORT")
+                    ->check(kSomething);
+    auto* token = sub->add_flag("--show-token", into->show_token,
+                                "print the token, on a terminal and over the UNIX socket only");
+    tls->excludes(vsock);
+    next->excludes(vsock)->excludes(tls);
+    remove->excludes(vsock)->excludes(tls)->excludes(token);
+    sub->callback([this, into] {
+      if (into->show_token && (!connection_.url.empty() || output_ == "json"))
+        throw CLI::ValidationError("--show-token", "goes with neither --url nor json");
+      if (into->show_token && into->way.empty())
+        throw CLI::ValidationError("--show-token",
+                                   "goes with --vsock or --tls: a channel has none");
+      take_ = [into] { return Command(*into); };
+    });
+    auto [doctor, shown] =
+        add<ShowDoctor>(app_, "doctor", "Tell what keeps virtseer from seeing, and what to do");
+    doctor->add_flag("--strict", shown->strict, "a warning ends with 1 as well");
   }
 
   CLI::App app_{"Foresees what the VMs of a KVM/libvirt host will need.", "virtseer"};

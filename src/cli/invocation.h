@@ -107,6 +107,18 @@ struct SetMaintenance {
 struct Automate {
   std::optional<bool> on;  ///< absent: only tell
 };
+struct EnrollVm {
+  std::string vm;
+  bool dry_run = false;
+  bool remove = false;
+  std::string way = {};  ///< "vsock" or "tls"; empty: its channel
+  std::string address = {};
+  bool show_token = false;
+  bool next_start = false;
+};
+struct ShowDoctor {
+  bool strict = false;  ///< warnings count as errors do
+};
 struct CheckConfig {
   std::string file = kDefaultConfig;
 };
@@ -123,7 +135,8 @@ using Command =
     std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries, ShowEvents,
                  OrderLoad, ShowTop, ShowCollection, ShowForecast, ShowPlan, RankHosts, Explain,
                  MigrateVm, ShowOperations, ShowOperation, AbortOperation, ShowPolicy,
-                 SetMaintenance, Automate, CheckConfig, ShowConfig, BuildAppliance>;
+                 SetMaintenance, Automate, CheckConfig, ShowConfig, BuildAppliance,
+                 EnrollVm, ShowDoctor>;
 
 struct Invocation {
   Connection connection;

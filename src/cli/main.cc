@@ -58,6 +58,8 @@ Outcome execute(const Invocation& invocation) {
                              .terminal = isatty(STDERR_FILENO) != 0,
                              .columns = columnsOf(STDERR_FILENO)},
                             room);
+  if (const auto* enroll = std::get_if<EnrollVm>(&command); enroll && enroll->show_token)
+    return enrollAndShowToken(*enroll, transport, clock.wall(), isatty(STDOUT_FILENO) != 0, room);
   return ask(command, invocation.output, transport, clock.wall(), room);
 }
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include "base/text.h"
 #include "cli/body.h"
 #include "cli/columns.h"
@@ -103,6 +105,24 @@ void usage(Page& page, const Json& vm) {
                      "transmit", bytesPerSecondText(use("network_transmit_bytes_per_second"))));
 }
 
+void guest(Page& page, const Json& vm) {
+  const Json* told = at(vm, {"guest"});
+  if (!told || !told->is_object()) return;
+  page.heading("told by qemu-guest-agent");
+  page.line("system", shownText(*told, {"os"}));
+  page.line("kernel", shownText(*told, {"kernel"}));
+  page.line("hostname", shownText(*told, {"hostname"}));
+  if (const auto offset = number(*told, {"clock_offset_seconds"}))
+    page.line("clock", fmt::format("{} {} the host's", secondsText(std::abs(*offset)),
+                                   *offset < 0 ? "behind" : "ahead of"));
+  for (const Json& filesystem : objects(*told, {"filesystems"}))
+    page.line(
+        "file system",
+        fmt::format("{} ({}): {} used of {}", shownText(filesystem, {"mountpoint"}),
+                    shownText(filesystem, {"type"}), bytesText(number(filesystem, {"used_bytes"})),
+                    bytesText(number(filesystem, {"total_bytes"}))));
+}
+
 void inputs(Page& page, const Json& vm) {
   page.heading("inputs");
   const auto present = texts(vm, {"inputs"});
@@ -149,6 +169,7 @@ Result<std::string> vmText(std::string_view body, Timestamp now) {
   identity(page, *vm, now);
   agent(page, *vm, now);
   usage(page, *vm);
+  guest(page, *vm);
   inputs(page, *vm);
   return page.take();
 }

@@ -199,6 +199,7 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   link.view.state = AgentLink::State::connected;
   link.view.reason.clear();
   link.view.agent_version = hello.agent_version;
+  link.view.role = hello.role;
   link.view.epoch = hello.epoch;
   link.view.interval_ms = hello.interval_ms;
   link.view.sources = hello.sources;

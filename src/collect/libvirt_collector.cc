@@ -14,6 +14,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// Values that wait for a VM's next row.
+constexpr std::size_t kMostAdded = 256;
+
 bool active(VmState state) {
   return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
 }
@@ -44,6 +47,19 @@ void LibvirtCollector::start(TaskGroup& tasks) {
   tasks.spawn("environment " + uri, environment_.run());
   tasks.spawn("list of VMs of " + uri, keepList());
   tasks.spawn("statistics of " + uri, collect());
+}
+
+void LibvirtCollector::add(Uuid vm, std::span<const NamedValue> values) {
+  if (std::ranges::none_of(vms_, [&](const Vm& each) { return each.uuid == vm; })) return;
+  auto& added = added_[vm];
+  for (const auto& value : values) {
+    // A row has a column once: the later value counts.
+    const auto same = std::ranges::find(added, value.name, &NamedValue::name);
+    if (same != added.end())
+      same->value = value.value;
+    else if (added.size() < kMostAdded)
+      added.push_back(value);
+  }
 }
 
 void LibvirtCollector::storeSwapped() {
@@ -119,6 +135,7 @@ void LibvirtCollector::adopt(std::vector<Vm> vms) {
   }
   const auto left = [&](const auto& entry) { return !here.contains(entry.first); };
   std::erase_if(writers_, left);
+  std::erase_if(added_, left);
   std::erase_if(timed_out_, [&](Uuid vm) { return !here.contains(vm); });
   std::erase_if(balloon_asked_, [&](Uuid vm) { return !here.contains(vm); });
   vms_ = std::move(vms);
@@ -202,6 +219,8 @@ void LibvirtCollector::store(const platform::VmStatistics& vm, Timestamp now) {
   }
   values_.clear();
   for (const auto& value : vm.values) values_.push_back({value.name, value.value});
+  if (const auto added = added_.extract(vm.uuid))
+    values_.insert(values_.end(), added.mapped().begin(), added.mapped().end());
   auto& writer = writers_.try_emplace(vm.uuid, rows_, stream).first->second;
   const auto refused = writer.refused();
   const auto fate = writer.append(*time, values_);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,10 @@ class LibvirtCollector {
   /// run until `tasks` is cancelled. Do not spawn the environment's run() elsewhere.
   void start(TaskGroup& tasks);
 
+  /// Values of a VM that came by another way than its statistics: they join its next row, the
+  /// last one of each name. The names live for as long as the VM is listed.
+  void add(Uuid vm, std::span<const NamedValue> values);
+
   /// Another store serves: columns are declared again.
   void storeSwapped();
 
@@ -92,6 +97,7 @@ class LibvirtCollector {
   std::map<Uuid, StreamWriter> writers_;
   std::set<Uuid> timed_out_;
   std::set<Uuid> balloon_asked_;  ///< asked since the VM began to run
+  std::map<Uuid, std::vector<NamedValue>> added_;
   std::vector<NamedValue> values_;
   CollectCounts counts_;
   StepBack step_back_;

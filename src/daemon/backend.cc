@@ -12,6 +12,7 @@
 #include "daemon/process.h"
 #include "daemon/series_reader.h"
 #include "daemon/usage.h"
+#include "decide/enroll.h"
 #include "virtseer/version.h"
 
 namespace virtseer::daemon {
@@ -30,7 +31,8 @@ void accumulate(std::optional<double>& sum, std::optional<double> part) {
 
 }  // namespace
 
-Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports) {
+Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
+                const collect::GuestSurvey::View& guest) {
   Inputs out;
   if (vm.state != VmState::gone) out.present.push_back("libvirt");
   if (balloon_reports)
@@ -46,14 +48,19 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports) {
     out.present.push_back("agent");
   else if (vm.state != VmState::gone && !vm.has_channel)
     out.missing.push_back(
-        "agent: the VM has no channel org.virtseer.echo.0; add one to its definition "
-        "(<channel type='unix'><target type='virtio' name='org.virtseer.echo.0'/></channel>)");
+        "agent: the VM has no channel org.virtseer.echo.0; run 'virtseer enroll " +
+        decide::commandName(vm.name, vm.uuid) + "', which adds one while it runs");
   else if (runs(vm))
     out.missing.push_back(
         "agent: " +
         (agent.reason.empty()
              ? std::string("nothing answers in the guest; install and start virtseer-agent there")
              : agent.reason));
+  if (guest.facts && guest.silent.empty())
+    out.present.push_back("qemu-guest-agent");
+  else if (runs(vm) && vm.has_guest_agent && !guest.silent.empty())
+    out.missing.push_back("qemu-guest-agent: " + guest.silent +
+                          "; install and start qemu-guest-agent in the guest");
   return out;
 }
 
@@ -100,7 +107,8 @@ api::VmView DaemonBackend::view(const Vm& vm) {
                   .usage = {},
                   .inputs = {},
                   .missing_inputs = {},
-                  .last_seen = {}};
+                  .last_seen = {},
+                  .guest = {}};
   out.usage = usage_.vm(store_.series(), vm.uuid, clock_.wall(), usageWindow(vm.uuid));
   out.last_seen = std::max(store_.series().lastTime({vm.uuid, Source::libvirt}),
                            store_.series().lastTime({vm.uuid, Source::guest}));
@@ -110,7 +118,9 @@ api::VmView DaemonBackend::view(const Vm& vm) {
   }
   const bool balloon =
       runs(vm) && usage_.balloonReports(store_.series(), vm.uuid, clock_.wall(), 4 * usage_window_);
-  auto inputs = inputsOf(vm, out.agent, balloon);
+  auto guest = parts_.guest(vm.uuid);
+  auto inputs = inputsOf(vm, out.agent, balloon, guest);
+  out.guest = std::move(guest.facts);
   out.inputs = std::move(inputs.present);
   out.missing_inputs = std::move(inputs.missing);
   return out;

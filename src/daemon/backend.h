@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "collect/agent_links.h"
 #include "collect/agent_listener.h"
+#include "collect/guest_survey.h"
 #include "daemon/collection.h"
 #include "daemon/guest_tables.h"
 #include "daemon/inventory.h"
@@ -46,6 +47,8 @@ struct Parts {
   Collection* collection = nullptr;  ///< the same
   /// Of echoes: with a longer one a VM that does well is taken for silent after a move.
   std::optional<Millis> longest_interval = {};
+  /// What its qemu-guest-agent says.
+  std::function<collect::GuestSurvey::View(Uuid vm)> guest;
 };
 
 /// The API's view of the daemon. Loop thread only.
@@ -102,6 +105,7 @@ class DaemonBackend final : public api::Backend {
 struct Inputs {
   std::vector<std::string> present, missing;
 };
-Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports);
+Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
+                const collect::GuestSurvey::View& guest = {});
 
 }  // namespace virtseer::daemon

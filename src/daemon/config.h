@@ -32,7 +32,9 @@ struct Config {
     std::vector<std::string> uris{"qemu:///system"};
     Millis interval{5000};  ///< statistics of all VMs
     Millis call_deadline{3000};
-    std::uint32_t balloon_period_s = 5;  ///< set on VMs whose period is 0; 0: leave them alone
+    std::uint32_t balloon_period_s = 5;   ///< set on VMs whose period is 0; 0: leave them alone
+    Millis guest_agent_interval{30'000};  ///< questions to qemu-guest-agents; 0: none
+    Millis dirty_rate_period{300'000};    ///< of one VM; 0: not measured
   } libvirt;
   struct {
     Millis interval{5000};  ///< what agents are told

@@ -104,6 +104,14 @@ constexpr auto kFirstKeys = std::to_array<ConfigKey>({
      "libvirt's "
      "figures of a guest's memory are stale. 0s leaves them alone.",
      VIRTSEER_SLOT_AS(SecondsSlot, libvirt.balloon_period_s), nullptr},
+    {"libvirt.guest_agent_interval", "duration", 0, 24 * kHour,
+     "How often the qemu-guest-agent of a VM is asked, where it has the channel for one: operating "
+     "system, file systems, clock. 0s asks none.",
+     VIRTSEER_SLOT(libvirt.guest_agent_interval), nullptr},
+    {"libvirt.dirty_rate_period", "duration", 0, 24 * kHour,
+     "How often it is measured how fast a running VM writes its memory, which tells what a live "
+     "move of it takes; never while a job runs on it. 0s measures nothing.",
+     VIRTSEER_SLOT(libvirt.dirty_rate_period), nullptr},
     {"echo.interval", "duration", 200, 10 * kMinute,
      "How often agents are told to send an echo: at most a third of migration.echo_back, where "
      "there are peers.",

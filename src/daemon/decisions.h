@@ -5,10 +5,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "act/arrivals.h"
+#include "act/enroll.h"
 #include "act/operations.h"
 #include "api/decisions.h"
 #include "base/task_group.h"
@@ -33,6 +36,14 @@ class DaemonDecisions final : public api::Decisions {
     std::function<void(Event)> report;
     /// A part of it ended that should not have.
     std::function<void(const std::string& name, const std::string& what)> failed;
+    /// How fast a VM writes its memory, in bytes per second, if that is known.
+    std::function<std::optional<double>(const Uuid&)> dirty_rate;
+    /// The environment behind this URI.
+    std::function<platform::Environment*(const std::string& uri)> environment;
+    /// What the doctor looks at, but for what the planner knows.
+    std::function<boost::asio::awaitable<CheckUp>()> check_up;
+    /// Runs what waits for files.
+    std::function<boost::asio::awaitable<Result<bool>>(std::function<Result<bool>()>)> files;
   };
 
   DaemonDecisions(boost::asio::any_io_executor loop, const Clock& clock, const Config& config,
@@ -71,12 +82,16 @@ class DaemonDecisions final : public api::Decisions {
   boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) override;
   boost::asio::awaitable<Result<void>> revive(std::string operation) override;
   boost::asio::awaitable<Result<Operation>> sendBack(std::string operation) override;
+  boost::asio::awaitable<Result<EnrollReport>> enroll(std::string vm,
+                                                      api::EnrollRequest request) override;
+  boost::asio::awaitable<Result<api::DoctorAnswer>> doctor() override;
   Counts counts() override;
 
  private:
   act::MigrationContext migrationContext();
   act::ArrivalContext arrivalContext();
   ForesightContext foresightContext();
+  act::EnrollContext enrollContext();
 
   void recoverOnce();
   /// Nothing that peers take for an answer is said before what was under way is known again.
@@ -102,6 +117,7 @@ class DaemonDecisions final : public api::Decisions {
   std::unique_ptr<act::Arrivals> arrivals_;
   std::unique_ptr<Foresight> foresight_;
   std::map<Uuid, std::deque<Timestamp>> io_errors_;
+  std::set<Uuid> enrolling_;
   bool recovered_ = false;
   TaskGroup tasks_;
 };

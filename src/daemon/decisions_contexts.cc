@@ -76,6 +76,7 @@ ForesightContext DaemonDecisions::foresightContext() {
       .policy = [this] { return policies(); },
       .carry_out = [this](const PlanStep& step) { carryOut(step); },
       .report = parts_.report,
+      .dirty_rate = parts_.dirty_rate,
   };
 }
 

@@ -75,6 +75,7 @@ HostState ownState(const OwnFacts& facts, OwnNow own) {
     if (vm.vcpus) one.vcpus = *vm.vcpus;
     if (one.memory_bytes == 0) one.memory_bytes = vm.memory_bytes.value_or(0);
     one.demand_cpus = own.demand(vm.uuid).value_or(0);
+    if (own.dirty_rate) one.dirty_bytes_per_s = own.dirty_rate(vm.uuid);
     one.moves = own.moves(vm.uuid);
     if (one.moves.size() > kMostMoves)
       one.moves.erase(one.moves.begin(), one.moves.end() - static_cast<std::ptrdiff_t>(kMostMoves));

@@ -27,6 +27,8 @@ struct OwnNow {
   std::vector<Reservation> reservations;
   std::function<std::optional<double>(const Uuid&)> demand;  ///< cores wanted now
   std::function<std::vector<PastMove>(const Uuid&)> moves;
+  /// How fast it writes its memory, in bytes per second; may be empty.
+  std::function<std::optional<double>(const Uuid&)> dirty_rate = {};
 };
 
 /// Facts older than this no longer count as known: libvirt has not answered for too long.

@@ -37,6 +37,9 @@ struct ForesightContext {
   /// A step that is executable; whoever takes it checks it again.
   std::function<void(const PlanStep&)> carry_out;
   std::function<void(Event)> report;
+  /// How fast a VM writes its memory, in bytes per second, if that was measured lately; may be
+  /// empty.
+  std::function<std::optional<double>(const Uuid&)> dirty_rate = {};
 };
 
 /// From rows to forecasts to plans: feeds every VM's demand to the predictor, scores and renews

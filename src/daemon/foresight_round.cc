@@ -299,7 +299,8 @@ HostState Foresight::Impl::own(Timestamp as_of) const {
                            .flights = context.flights(),
                            .reservations = context.reservations(),
                            .demand = [&](const Uuid& vm) { return feed.demand(vm, as_of); },
-                           .moves = context.moves});
+                           .moves = context.moves,
+                           .dirty_rate = context.dirty_rate});
 }
 
 double Foresight::Impl::wantedCpus(const Vm& vm) const {

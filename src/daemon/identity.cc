@@ -57,6 +57,7 @@ bool adopt(Host& host, const platform::HostFacts& facts, store::Settings& settin
   host.memory_bytes = facts.memory_bytes;
   host.libvirt_version = facts.library_version;
   host.qemu_version = facts.hypervisor_version;
+  host.kvm = facts.kvm;
   if (facts.uuid.isNil()) return false;
   if (settings.get(kUuidKey) != facts.uuid.text()) settings.put(kUuidKey, facts.uuid.text());
   const bool changed = host.uuid != facts.uuid;

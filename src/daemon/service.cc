@@ -12,15 +12,16 @@
 #include "collect/agent_links.h"
 #include "collect/agent_listener.h"
 #include "collect/host_collector.h"
-#include "collect/libvirt_collector.h"
 #include "daemon/backend.h"
 #include "daemon/collection.h"
+#include "daemon/check_up.h"
 #include "daemon/decisions.h"
 #include "daemon/guest_tables.h"
 #include "daemon/identity.h"
 #include "daemon/inventory.h"
 #include "daemon/loop_lag.h"
 #include "daemon/notify.h"
+#include "daemon/place.h"
 #include "daemon/service_options.h"
 #include "daemon/store_keeper.h"
 #include "platform/libvirt.h"
@@ -33,6 +34,7 @@ namespace {
 
 constexpr Millis kLoadDeadline{10'000};
 constexpr Millis kServerPatience{5'000};
+constexpr Millis kFilesDeadline{10'000};
 constexpr Millis kFactsRetry{2'000};
 constexpr Millis kFactsRetryMost{60'000};
 constexpr Millis kWatchdogBlind{
@@ -47,11 +49,6 @@ asio::awaitable<void> pause(Millis span) {
 
 /// Made in the order of their declaration, destroyed the other way round.
 struct Service::Parts {
-  struct Place {
-    std::unique_ptr<platform::Environment> environment;
-    std::unique_ptr<collect::LibvirtCollector> collector;
-  };
-
   Parts(asio::any_io_executor executor, const Clock& the_clock, Config the_config)
       : loop(executor),
         clock(the_clock),
@@ -99,6 +96,7 @@ struct Service::Parts {
               const std::vector<Vm>& vms);
   Wellbeing wellbeing(const Uuid& vm);
   Result<void> listenToAgents();
+  asio::awaitable<CheckUp> gatherCheckUp();
   void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
   void storeSwapped();
@@ -192,7 +190,21 @@ daemon::Parts Service::Parts::backendParts() {
       .collection = &collection,
       .longest_interval = config.peers.empty() ? std::optional<Millis>()
                                                : std::optional(config.migration.echo_back / 3),
+      .guest = [this](Uuid vm) { return guestOf(places, vm); },
   };
+}
+
+asio::awaitable<CheckUp> Service::Parts::gatherCheckUp() {
+  std::vector<platform::Environment*> environments;
+  for (const auto& place : places) environments.push_back(place.environment.get());
+  co_return co_await checkUp({.clock = clock,
+                              .config = config,
+                              .backend = backend,
+                              .host = inventory.host(),
+                              .environments = std::move(environments),
+                              .host_faults = host_faults,
+                              .peers = decisions->peerStates(),
+                              .guest = [this](Uuid vm) { return guestOf(places, vm); }});
 }
 
 collect::AgentLinksOptions Service::Parts::agentLinks() {
@@ -223,6 +235,8 @@ void Service::Parts::listed(platform::Environment& environment, const std::strin
   std::set<Uuid> present;
   for (const auto& [uuid, vm] : inventory.present()) present.insert(uuid);
   guest_tables.keepOnly(present);
+  for (auto& place : places)
+    if (place.environment.get() == &environment) place.listed(vms);
   store.touched();
 }
 
@@ -282,7 +296,14 @@ void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
           .wellbeing = [this](const Uuid& vm) { return wellbeing(vm); },
           .report = [this](Event event) { report(std::move(event)); },
           .failed = [this](const std::string& name,
-                           const std::string& what) { stop(name + " ended: " + what); }});
+                           const std::string& what) { stop(name + " ended: " + what); },
+          .dirty_rate = [this](const Uuid& vm) { return places.front().dirty_rates->of(vm); },
+          .environment = [this](const std::string& uri) { return environmentOf(places, uri); },
+          .check_up = [this] { return gatherCheckUp(); },
+          .files =
+              [this](std::function<Result<bool>()> job) {
+                return files.run("tokens of guests", kFilesDeadline, std::move(job));
+              }});
   decisions->storeSwapped();
 }
 
@@ -311,6 +332,7 @@ void Service::Parts::addEnvironment(const std::string& uri) {
                 // Only the first environment's VMs are planned for and moved.
                 if (&environment == places.front().environment.get()) decisions->notice(notice);
               }});
+  place.addWatchers(clock, config);
   places.push_back(std::move(place));
 }
 
@@ -405,7 +427,7 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
 
   tasks.spawn("store", store.run());
   tasks.spawn("loop lag", lag.run());
-  for (const auto& place : places) place.collector->start(tasks);
+  for (auto& place : places) place.start(tasks);
   startHost();
   decisions->start();
   if (const auto interval = watchdogInterval()) tasks.spawn("watchdog", feedWatchdog(*interval));

@@ -110,6 +110,9 @@ Policy fold(const PolicyConfiguration& configuration, const Uuid& vm, std::strin
                   "could not be read in full, so the VM is only observed");
   }
   if (metadata) resolver.take("domain metadata", metadata->set, true);
+  if (metadata && metadata->enroll)
+    resolver.note("domain metadata", "enroll", word(*metadata->enroll),
+                  *metadata->enroll ? "it may be enrolled" : "nobody enrolls it by virtseer");
   if (configuration.stop)
     resolver.note("stop", "stop", "true", "nothing is carried out until it is lifted");
   return resolver.policy();

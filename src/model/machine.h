@@ -48,8 +48,35 @@ struct Vm {
   std::optional<std::uint64_t> memory_maximum_bytes;
   bool has_channel = false;                       ///< the echo channel is configured
   std::optional<std::uint32_t> balloon_period_s;  ///< 0: guest memory figures are stale
+  bool has_guest_agent = false;                   ///< a channel for qemu-guest-agent is configured
+  bool emulated = false;                          ///< without KVM
 
   bool operator==(const Vm&) const = default;
+};
+
+/// What the qemu-guest-agent in a VM says of its guest. Untrusted: bounded, well-formed UTF-8
+/// without control characters.
+struct GuestFacts {
+  struct Filesystem {
+    std::string mountpoint;
+    std::string type;
+    std::optional<std::uint64_t> total_bytes, used_bytes;
+
+    bool operator==(const Filesystem&) const = default;
+  };
+  static constexpr std::size_t kMostFilesystems = 32;
+
+  std::string os;  ///< "Debian GNU/Linux 12 (bookworm)"; empty: not said, like all texts here
+  std::string kernel;
+  std::string hostname;
+  std::vector<Filesystem> filesystems;
+  std::optional<std::uint32_t> vcpus_online;
+  std::optional<std::uint32_t> disks;
+  std::optional<double> load1;
+  std::optional<Millis> clock_offset;  ///< the guest's clock less the host's
+  Millis clock_error{0};               ///< the offset is known to within this
+
+  bool operator==(const GuestFacts&) const = default;
 };
 
 /// How the daemon and the agent inside a VM get along.
@@ -67,6 +94,7 @@ struct AgentLink {
   std::uint64_t lost = 0;        ///< echoes that the guest's ring or the link lost
   std::uint64_t faults = 0;      ///< frames that were malformed, too large or too many
   std::map<std::string, std::string> sources;  ///< collector -> "on", or why it is off
+  std::string role = {};  ///< what the guest believes it is for; empty: it did not say
 
   bool operator==(const AgentLink&) const = default;
 };
@@ -93,6 +121,7 @@ struct Host {
   std::string kernel;
   std::string libvirt_version;
   std::string qemu_version;
+  std::optional<bool> kvm = std::nullopt;  ///< guests can use KVM, as libvirt says
 
   bool operator==(const Host&) const = default;
 };

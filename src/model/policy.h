@@ -36,6 +36,8 @@ struct PolicyOverrides {
 struct PolicyMetadata {
   PolicyOverrides set;
   std::string fault;  ///< why it could not be read in full; such a VM is only observed
+  /// False: nobody enrolls the VM by virtseer. No other source has a word on it, and it stays here.
+  std::optional<bool> enroll = std::nullopt;
 
   bool operator==(const PolicyMetadata&) const = default;
 };

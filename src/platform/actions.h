@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/enroll.h"
 #include "model/host_state.h"
 #include "model/operation.h"
 
@@ -123,6 +124,20 @@ class Actions {
   /// Deletes a file of a storage pool through libvirt; what is gone is done. Fails with refused if
   /// a VM here, active or off, needs it, or another disk is based on it.
   virtual boost::asio::awaitable<Result<void>> deleteVolume(std::string path) = 0;
+
+  /// What enrolling the VM has to know of both its definitions, asked of libvirt now.
+  virtual boost::asio::awaitable<Result<EnrollFacts>> enrollFacts(Uuid vm) = 0;
+  /// Adds the echo channel to a VM, or takes it away, in the running VM, its definition or both,
+  /// as `where` says; where it is so already nothing is done. A definition that has no
+  /// virtio-serial controller gets one with it; a running VM cannot be given one. It is never
+  /// restarted. Fails with failed where the VM has nothing to change there, or takes no device
+  /// while it runs.
+  virtual boost::asio::awaitable<Result<void>> setEchoChannel(Uuid vm, bool present,
+                                                              Affects where) = 0;
+  /// Makes the balloon driver report every `period`, now, at the next start or both.
+  virtual boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
+                                                                std::chrono::seconds period,
+                                                                Affects where) = 0;
 };
 
 }  // namespace virtseer::platform

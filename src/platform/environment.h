@@ -38,8 +38,9 @@ struct HostFacts {
   std::string cpu_model;
   std::uint32_t cpus_online = 0;
   std::uint64_t memory_bytes = 0;
-  std::string library_version;     ///< of libvirt's daemon, "9.0.0"
-  std::string hypervisor_version;  ///< "QEMU 7.2.22"
+  std::string library_version;             ///< of libvirt's daemon, "9.0.0"
+  std::string hypervisor_version;          ///< "QEMU 7.2.22"
+  std::optional<bool> kvm = std::nullopt;  ///< guests can use KVM; absent: no matter for QEMU
 };
 
 /// Something that happened in the environment.
@@ -119,6 +120,16 @@ class Environment {
   /// Makes the balloon driver report every `period`; for VMs whose period is 0.
   virtual boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                                 std::chrono::seconds period) = 0;
+  /// Asks the qemu-guest-agent in a running VM about its guest: bounded and clean, though the guest
+  /// may lie. Fails with busy or timeout if nothing answers there, unsupported without a channel
+  /// for one. At most one at a time per VM; a second one is busy.
+  virtual boost::asio::awaitable<Result<GuestFacts>> guestFacts(Uuid vm) = 0;
+  /// Has the hypervisor measure for `span` how fast a running VM writes its memory, by samples of
+  /// its pages. Returns once that has begun; busy: it is being measured.
+  virtual boost::asio::awaitable<Result<void>> measureDirtyRate(Uuid vm,
+                                                                std::chrono::seconds span) = 0;
+  /// The bytes per second that were measured last; absent: none, or it is not done yet.
+  virtual boost::asio::awaitable<Result<std::optional<double>>> dirtyRate(Uuid vm) = 0;
   /// What can be done to its VMs; lives as long as the environment.
   virtual Actions& actions() = 0;
 };

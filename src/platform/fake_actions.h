@@ -23,6 +23,9 @@ struct FakeVm {
   VmDefinition definition;                    ///< `inactive` is kept true to `presence.defined`
   PlacedVm placed;                            ///< what placed() tells while it is active
   std::optional<MigrationProgress> progress;  ///< what progress() tells while a job runs
+  EnrollSide live, config;                    ///< while it is active, and while it is defined
+  std::string driver = "QEMU";                ///< and machine and metadata are those of `placed`
+  std::optional<Error> no_room;               ///< why a device cannot be plugged in while it runs
 };
 
 /// What can be done to the VMs of a host in memory, for tests and simulations. Nothing in it waits
@@ -55,7 +58,10 @@ class FakeActions final : public Actions {
     define,
     undefine,
     set_aside,
-    delete_volume
+    delete_volume,
+    enroll_facts,
+    set_echo_channel,
+    set_balloon_period
   };
   /// A lifecycle change and libvirt's words for it.
   using Changed = std::function<void(const Uuid& vm, const FakeVm& state, std::string_view detail,
@@ -94,6 +100,10 @@ class FakeActions final : public Actions {
   void reconnect() { disconnected_.reset(); }
   /// Called for each change of a lifecycle, by a call or by a move.
   void onChange(Changed changed) { changed_ = std::move(changed); }
+  /// Called when a VM was enrolled, or its balloon's period was set.
+  void onEnrolled(std::function<void(const Uuid&, const FakeVm&)> enrolled) {
+    enrolled_ = std::move(enrolled);
+  }
 
   // Moves away from here.
 
@@ -154,6 +164,11 @@ class FakeActions final : public Actions {
   boost::asio::awaitable<Result<void>> undefine(Uuid vm) override;
   boost::asio::awaitable<Result<void>> setAside(std::string path, std::string new_path) override;
   boost::asio::awaitable<Result<void>> deleteVolume(std::string path) override;
+  boost::asio::awaitable<Result<EnrollFacts>> enrollFacts(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> setEchoChannel(Uuid vm, bool present,
+                                                      Affects where) override;
+  boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm, std::chrono::seconds period,
+                                                        Affects where) override;
 
   /// The XML that add() gives a VM, and that define() and start() understand.
   static std::string xml(const Uuid& vm, std::string_view name);
@@ -180,6 +195,7 @@ class FakeActions final : public Actions {
   Result<void> destroyNow(const Uuid& vm);
   Result<void> defineNow(const std::string& xml);
   Result<void> undefineNow(const Uuid& vm);
+  Result<FakeVm*> changeable(const Uuid& vm, Affects where);
 
   boost::asio::any_io_executor loop_;
   FakeGates<Call> gates_;
@@ -190,6 +206,7 @@ class FakeActions final : public Actions {
   std::set<std::string> files_;
   std::optional<std::string> disconnected_;
   Changed changed_;
+  std::function<void(const Uuid&, const FakeVm&)> enrolled_;
   std::map<std::string, FakeActions*> links_;
   bool hold_moves_ = false;
   bool ignore_aborts_ = false;

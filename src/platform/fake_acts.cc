@@ -80,6 +80,7 @@ Result<void> FakeActions::startNow(const Uuid& vm, const std::string& xml) {
   presence.crashed = presence.unexplained = false;
   presence.reason = "booted";
   (*entry)->definition.live = this->xml(vm, (*entry)->name);
+  (*entry)->live = (*entry)->config;
   tell(vm, "started", "booted");
   return {};
 }
@@ -200,6 +201,69 @@ asio::awaitable<Result<void>> FakeActions::deleteVolume(std::string path) {
   auto entered = co_await enter(Call::delete_volume, "deleteVolume " + path);
   if (!entered) co_return fail(entered.error());
   files_.erase(path);
+  co_return answer(*entered, {});
+}
+
+// Enrolling.
+
+Result<FakeVm*> FakeActions::changeable(const Uuid& vm, Affects where) {
+  const auto entry = known(vm);
+  if (!entry) return entry;
+  if (where.live && !isActive((*entry)->presence.state))
+    return fail(Code::failed, "the VM does not run");
+  if (where.config && !(*entry)->presence.defined) return fail(Code::failed, "the VM is transient");
+  return entry;
+}
+
+asio::awaitable<Result<EnrollFacts>> FakeActions::enrollFacts(Uuid vm) {
+  auto entered = co_await enter(Call::enroll_facts, "enrollFacts " + vm.text());
+  if (!entered) co_return fail(entered.error());
+  const auto entry = known(vm);
+  if (!entry) co_return fail(entry.error());
+  const auto& found = **entry;
+  EnrollFacts out;
+  out.vm = vm;
+  out.name = found.name;
+  out.driver = found.driver;
+  out.machine = found.placed.machine;
+  out.presence = found.presence;
+  if (isActive(found.presence.state)) out.live = found.live;
+  if (found.presence.defined) out.config = found.config;
+  out.metadata = found.placed.metadata;
+  out.managed_by = found.placed.managed_by;
+  co_return out;
+}
+
+asio::awaitable<Result<void>> FakeActions::setEchoChannel(Uuid vm, bool present, Affects where) {
+  auto entered =
+      co_await enter(Call::set_echo_channel,
+                     fmt::format("setEchoChannel {} {}{}{}", vm.text(), present ? "yes" : "no",
+                                 where.live ? " live" : "", where.config ? " config" : ""));
+  if (!entered) co_return fail(entered.error());
+  const auto entry = changeable(vm, where);
+  if (!entry) co_return fail(entry.error());
+  auto& found = **entry;
+  if (where.live && present && !found.live.channel && found.no_room) co_return fail(*found.no_room);
+  if (where.live) found.live.channel = present;
+  if (where.config) found.config.channel = present;
+  if (enrolled_) enrolled_(vm, found);
+  co_return answer(*entered, {});
+}
+
+asio::awaitable<Result<void>> FakeActions::setBalloonPeriod(Uuid vm, std::chrono::seconds period,
+                                                            Affects where) {
+  auto entered =
+      co_await enter(Call::set_balloon_period,
+                     fmt::format("setBalloonPeriod {} {}s{}{}", vm.text(), period.count(),
+                                 where.live ? " live" : "", where.config ? " config" : ""));
+  if (!entered) co_return fail(entered.error());
+  const auto entry = changeable(vm, where);
+  if (!entry) co_return fail(entry.error());
+  auto& found = **entry;
+  const auto seconds = static_cast<std::uint32_t>(period.count());
+  for (auto* side : {where.live ? &found.live : nullptr, where.config ? &found.config : nullptr})
+    if (side && side->balloon_period_s) side->balloon_period_s = seconds;
+  if (enrolled_) enrolled_(vm, found);
   co_return answer(*entered, {});
 }
 

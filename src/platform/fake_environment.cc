@@ -108,6 +108,7 @@ FakeEnvironment::FakeEnvironment(asio::any_io_executor loop, std::string uri)
     : loop_(loop), gates_(loop), actions_(loop) {
   actions_.onChange([this](const Uuid& vm, const FakeVm& state, std::string_view detail,
                            std::string_view reason) { follow(vm, state, detail, reason); });
+  actions_.onEnrolled([this](const Uuid& vm, const FakeVm& state) { followEnrolling(vm, state); });
   status_.connected = true;
   status_.uri = std::move(uri);
   status_.since = Timestamp{};
@@ -133,6 +134,8 @@ void FakeEnvironment::setVm(Vm vm) {
   known->presence.state = presenceOf(vm.state);
   known->presence.defined = vm.persistent;
   known->definition.autostart = vm.autostart;
+  known->live.channel = known->config.channel = vm.has_channel;
+  known->live.balloon_period_s = known->config.balloon_period_s = vm.balloon_period_s;
   vms_[vm.uuid] = std::move(vm);
 }
 
@@ -151,6 +154,23 @@ void FakeEnvironment::follow(const Uuid& vm, const FakeVm& state, std::string_vi
   if (stopped) endChannels(vm, {Code::unreachable, "the VM stopped"});
   if (stopped && !state.presence.defined) vms_.erase(vm);
   notify({Notice::Kind::vm_lifecycle, vm, state.name, std::string(detail), std::string(reason)});
+}
+
+void FakeEnvironment::followEnrolling(const Uuid& vm, const FakeVm& state) {
+  const auto found = vms_.find(vm);
+  if (found == vms_.end()) return;
+  const auto& side = isActive(found->second.state) ? state.live : state.config;
+  found->second.has_channel = side.channel;
+  found->second.balloon_period_s = side.balloon_period_s;
+  if (!side.channel) endChannels(vm, {Code::unreachable, "the channel is gone"});
+  notify({Notice::Kind::vm_changed, vm, state.name, "enrolled", ""});
+}
+
+Result<Vm*> FakeEnvironment::running(const Uuid& vm) {
+  const auto found = vms_.find(vm);
+  if (found == vms_.end()) return fail(Code::not_found, "no such VM");
+  if (!isActive(found->second.state)) return fail(Code::failed, "the VM does not run");
+  return &found->second;
 }
 
 void FakeEnvironment::removeVm(Uuid vm) {
@@ -282,7 +302,40 @@ asio::awaitable<Result<void>> FakeEnvironment::setBalloonPeriod(Uuid vm,
   const auto found = vms_.find(vm);
   if (found == vms_.end()) co_return fail(Code::not_found, "no such VM");
   found->second.balloon_period_s = static_cast<std::uint32_t>(period.count());
+  actions_.vm(vm).live.balloon_period_s = found->second.balloon_period_s;
   co_return Result<void>();
+}
+
+asio::awaitable<Result<GuestFacts>> FakeEnvironment::guestFacts(Uuid vm) {
+  auto entered = co_await enter(Call::guest_facts, "guestFacts " + vm.text());
+  if (!entered) co_return fail(entered.error());
+  const auto found = running(vm);
+  if (!found) co_return fail(found.error());
+  if (!(*found)->has_guest_agent)
+    co_return fail(Code::unsupported, "QEMU guest agent is not configured");
+  const auto known = guests_.find(vm);
+  if (known == guests_.end() || !known->second)
+    co_return fail(Code::busy, "QEMU guest agent is not connected");
+  co_return *known->second;
+}
+
+asio::awaitable<Result<void>> FakeEnvironment::measureDirtyRate(Uuid vm,
+                                                                std::chrono::seconds span) {
+  auto entered = co_await enter(Call::measure_dirty_rate,
+                                fmt::format("measureDirtyRate {} {}s", vm.text(), span.count()));
+  if (!entered) co_return fail(entered.error());
+  const auto found = running(vm);
+  if (!found) co_return fail(found.error());
+  measured_[vm] = dirtying_[vm];
+  co_return Result<void>();
+}
+
+asio::awaitable<Result<std::optional<double>>> FakeEnvironment::dirtyRate(Uuid vm) {
+  auto entered = co_await enter(Call::dirty_rate, "dirtyRate " + vm.text());
+  if (!entered) co_return fail(entered.error());
+  const auto found = running(vm);
+  if (!found) co_return fail(found.error());
+  co_return measured_[vm];
 }
 
 }  // namespace virtseer::platform

@@ -60,7 +60,16 @@ class FakeGuestPort {
 /// time. Its VMs and those of fakeActions() are the same: what is done to one shows in the other.
 class FakeEnvironment final : public Environment {
  public:
-  enum class Call : std::uint8_t { vms, statistics, host_facts, open_channel, set_balloon_period };
+  enum class Call : std::uint8_t {
+    vms,
+    statistics,
+    host_facts,
+    open_channel,
+    set_balloon_period,
+    guest_facts,
+    measure_dirty_rate,
+    dirty_rate
+  };
 
   explicit FakeEnvironment(boost::asio::any_io_executor loop, std::string uri = "fake:///system");
   ~FakeEnvironment() override;
@@ -77,6 +86,10 @@ class FakeEnvironment final : public Environment {
   /// What the next statistics() say of this VM; it stays until replaced. Only active VMs are
   /// reported.
   void setStatistics(VmStatistics statistics);
+  /// What the VM's qemu-guest-agent says; absent: it does not answer.
+  void setGuest(Uuid vm, std::optional<GuestFacts> facts) { guests_[vm] = std::move(facts); }
+  /// What measuring finds from now on; absent: it does not end.
+  void setDirtyRate(Uuid vm, std::optional<double> bytes_per_s) { dirtying_[vm] = bytes_per_s; }
   void setHostFacts(HostFacts facts) { facts_ = std::move(facts); }
   void setCapabilities(Capabilities capabilities) { capabilities_ = capabilities; }
   void setEventThreadTick(std::optional<std::chrono::steady_clock::time_point> tick) {
@@ -126,6 +139,10 @@ class FakeEnvironment final : public Environment {
                                                                        std::string name) override;
   boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                         std::chrono::seconds period) override;
+  boost::asio::awaitable<Result<GuestFacts>> guestFacts(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> measureDirtyRate(Uuid vm,
+                                                        std::chrono::seconds span) override;
+  boost::asio::awaitable<Result<std::optional<double>>> dirtyRate(Uuid vm) override;
   Actions& actions() override { return actions_; }
   FakeActions& fakeActions() { return actions_; }
 
@@ -133,11 +150,16 @@ class FakeEnvironment final : public Environment {
   boost::asio::awaitable<Result<void>> enter(Call call, std::string record);
   void follow(const Uuid& vm, const FakeVm& state, std::string_view detail,
               std::string_view reason);
+  void followEnrolling(const Uuid& vm, const FakeVm& state);
+  Result<Vm*> running(const Uuid& vm);
   void endChannels(Uuid vm, const Error& why);
 
   boost::asio::any_io_executor loop_;
   std::map<Uuid, Vm> vms_;
   std::map<Uuid, VmStatistics> statistics_;
+  std::map<Uuid, std::optional<GuestFacts>> guests_;
+  std::map<Uuid, std::optional<double>> dirtying_;
+  std::map<Uuid, std::optional<double>> measured_;
   HostFacts facts_;
   Capabilities capabilities_{true, true, true};
   std::optional<std::chrono::steady_clock::time_point> tick_;

@@ -55,6 +55,7 @@ POSTS = {
     "/api/v1/reservations/{operation}/commit": ({"autostart": False, "moves": []}, (404,)),
     "/api/v1/reservations/{operation}/revive": ({}, (404,)),
     "/api/v1/reservations/{operation}/return": ({}, (404,)),
+    "/api/v1/vms/{vm}/enroll": ({"dry_run": True}, (200,)),
 }
 NOTHING_THERE = {"/api/v1/explanations/{id}": (404,), "/api/v1/operations/{id}": (404,),
                  "/api/v1/vms/{vm}/tables/{name}": (404,)}

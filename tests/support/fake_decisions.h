@@ -32,6 +32,8 @@ class FakeDecisions final : public api::Decisions {
   RemoteVm known_vm;
   ReserveAnswer reserve_answer;
   Reservation known_reservation;
+  EnrollReport enroll_report;
+  api::DoctorAnswer known_doctor;
   Counts known_counts;
   bool in_maintenance = false;
 
@@ -42,6 +44,7 @@ class FakeDecisions final : public api::Decisions {
   std::optional<ReserveOrder> asked_reserve;
   std::optional<CommitOrder> asked_commit;
   std::optional<bool> asked_maintenance;
+  std::optional<api::EnrollRequest> asked_enroll;
 
   Result<api::ForecastAnswer> forecast(const std::string& vm) override {
     return said("forecast " + vm, known_forecast);
@@ -109,6 +112,11 @@ class FakeDecisions final : public api::Decisions {
   Answer<Operation> sendBack(std::string operation) override {
     co_return said("return " + operation, answered);
   }
+  Answer<EnrollReport> enroll(std::string vm, api::EnrollRequest request) override {
+    asked_enroll = std::move(request);
+    co_return said("enroll " + vm, enroll_report);
+  }
+  Answer<api::DoctorAnswer> doctor() override { co_return said("doctor", known_doctor); }
   Counts counts() override { return known_counts; }
 
  private:

@@ -27,6 +27,12 @@ Result<void> destroyVm(const Connection& connection, const Uuid& vm);
 Result<void> defineVm(const Connection& connection, const std::string& xml);
 Result<void> undefineVm(const Connection& connection, const Uuid& vm);
 
+Result<EnrollFacts> enrollFactsOf(const Connection& connection, const Uuid& vm);
+Result<void> setEchoChannelOf(const Connection& connection, const Uuid& vm, bool present,
+                              Affects where);
+Result<void> setBalloonPeriodOf(const Connection& connection, const Uuid& vm,
+                                std::chrono::seconds period, Affects where);
+
 /// What libvirt's numbers for a domain's state and its reason say by themselves.
 Presence presenceFrom(int state, int reason);
 

@@ -20,6 +20,16 @@ Result<BulkStatistics> BulkStatistics::get(const Connection& connection, unsigne
   return BulkStatistics(records, static_cast<std::size_t>(count));
 }
 
+Result<BulkStatistics> BulkStatistics::of(const Connection& connection, virDomainPtr domain,
+                                          unsigned groups) {
+  virDomainPtr one[] = {domain, nullptr};
+  virDomainStatsRecordPtr* records = nullptr;
+  const int count =
+      virDomainListGetStats(one, groups, &records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+  if (count < 0) return fail(lastError("statistics", connection.get()));
+  return BulkStatistics(records, static_cast<std::size_t>(count));
+}
+
 BulkStatistics::BulkStatistics(BulkStatistics&& other) noexcept
     : records_(std::exchange(other.records_, nullptr)), count_(std::exchange(other.count_, 0)) {}
 
@@ -28,10 +38,14 @@ BulkStatistics::~BulkStatistics() {
 }
 
 std::vector<Field> fieldsOf(const virDomainStatsRecord& record) {
+  return fieldsOf(record.params, record.nparams);
+}
+
+std::vector<Field> fieldsOf(const virTypedParameter* values, int count) {
   std::vector<Field> out;
-  out.reserve(static_cast<std::size_t>(record.nparams));
-  for (const auto& value :
-       std::span(record.params, static_cast<std::size_t>(std::max(record.nparams, 0)))) {
+  const auto number = static_cast<std::size_t>(std::max(count, 0));
+  out.reserve(number);
+  for (const auto& value : std::span(values, number)) {
     Field field{value.field, 0, {}};
     switch (value.type) {
       case VIR_TYPED_PARAM_INT:

@@ -19,6 +19,10 @@ class BulkStatistics {
   /// leaving out what a busy domain cannot tell at once. Unsupported drivers fail so. Blocks.
   static Result<BulkStatistics> get(const Connection& connection, unsigned groups, unsigned filter);
 
+  /// The same of one domain.
+  static Result<BulkStatistics> of(const Connection& connection, virDomainPtr domain,
+                                   unsigned groups);
+
   BulkStatistics(BulkStatistics&& other) noexcept;
   BulkStatistics& operator=(BulkStatistics&&) = delete;
   ~BulkStatistics();
@@ -35,6 +39,9 @@ class BulkStatistics {
 
 /// The record's fields; names and texts live as long as the record.
 std::vector<Field> fieldsOf(const virDomainStatsRecord& record);
+
+/// The same of libvirt's typed parameters, as long as these live.
+std::vector<Field> fieldsOf(const virTypedParameter* values, int count);
 
 /// What virDomainGetInfo() tells, under the names of the bulk statistics: for drivers without them.
 /// Empty if it fails. Blocks.

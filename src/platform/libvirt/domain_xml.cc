@@ -11,6 +11,7 @@ namespace virtseer::platform {
 namespace {
 
 constexpr std::size_t kMaxModelBytes = 200;
+constexpr std::string_view kGuestAgentChannel = "org.qemu.guest_agent.0";
 
 Role roleOf(const pugi::xml_node& domain) {
   for (const auto& sysinfo : domain.children("sysinfo")) {
@@ -22,16 +23,20 @@ Role roleOf(const pugi::xml_node& domain) {
   return Role::production;
 }
 
-bool hasEchoChannel(const pugi::xml_node& devices) {
+bool hasChannel(const pugi::xml_node& devices, std::string_view name) {
+  return static_cast<bool>(findChannel(devices, name));
+}
+
+}  // namespace
+
+pugi::xml_node findChannel(const pugi::xml_node& devices, std::string_view name) {
   for (const auto& channel : devices.children("channel")) {
     const auto target = channel.child("target");
-    if (std::string_view(channel.attribute("type").value()) == "unix" &&
-        std::string_view(target.attribute("type").value()) == "virtio" &&
-        target.attribute("name").value() == echo::kChannelName) {
-      return true;
-    }
+    if (xmlIs(channel, "type", "unix") && xmlIs(target, "type", "virtio") &&
+        xmlIs(target, "name", name))
+      return channel;
   }
-  return false;
+  return {};
 }
 
 std::optional<std::uint32_t> balloonPeriodOf(const pugi::xml_node& devices) {
@@ -41,8 +46,6 @@ std::optional<std::uint32_t> balloonPeriodOf(const pugi::xml_node& devices) {
   return parseXmlNumber<std::uint32_t>(balloon.child("stats").attribute("period").value())
       .value_or(0);
 }
-
-}  // namespace
 
 std::optional<std::uint64_t> scaledBytes(std::uint64_t value, std::string_view unit) {
   constexpr std::string_view kPrefixes = "kmgtpe";
@@ -72,7 +75,9 @@ std::optional<DomainFacts> parseDomainXml(std::string_view xml) {
   DomainFacts facts;
   facts.uuid = Uuid::parse(domain.child("uuid").text().get());
   facts.role = roleOf(domain);
-  facts.has_channel = hasEchoChannel(devices);
+  facts.has_channel = hasChannel(devices, echo::kChannelName);
+  facts.has_guest_agent = hasChannel(devices, kGuestAgentChannel);
+  facts.emulated = xmlIs(domain, "type", "qemu");
   facts.balloon_period_s = balloonPeriodOf(devices);
   facts.vcpus_maximum = parseXmlNumber<std::uint32_t>(vcpu.text().get());
   facts.vcpus = parseXmlNumber<std::uint32_t>(vcpu.attribute("current").value());
@@ -97,6 +102,11 @@ std::optional<CapabilityFacts> parseCapabilitiesXml(std::string_view xml) {
     facts.cpus +=
         parseXmlNumber<std::uint32_t>(cell.child("cpus").attribute("num").value()).value_or(0);
   }
+  for (const auto& guest : document.child("capabilities").children("guest"))
+    for (const auto& domain : guest.child("arch").children("domain")) {
+      if (xmlIs(domain, "type", "qemu") && !facts.kvm) facts.kvm = false;
+      if (xmlIs(domain, "type", "kvm")) facts.kvm = true;
+    }
   return facts;
 }
 

@@ -15,6 +15,8 @@ struct DomainFacts {
   Role role = Role::production;  ///< of the fw_cfg entry opt/org.virtseer/role
   bool has_channel = false;      ///< a UNIX-socket virtio channel org.virtseer.echo.0 is defined
   std::optional<std::uint32_t> balloon_period_s;  ///< absent: no balloon; 0: it does not report
+  bool has_guest_agent = false;  ///< a virtio channel org.qemu.guest_agent.0 is defined
+  bool emulated = false;         ///< the domain's type is "qemu": without KVM
   std::optional<std::uint32_t> vcpus;
   std::optional<std::uint32_t> vcpus_maximum;
   std::optional<std::uint64_t> memory_bytes;
@@ -32,9 +34,10 @@ std::optional<DomainFacts> parseDomainXml(std::string_view xml);
 /// What is read from virConnectGetCapabilities().
 struct CapabilityFacts {
   std::optional<Uuid> uuid;
-  std::string cpu_model;           ///< empty: not said
-  std::uint64_t memory_bytes = 0;  ///< sum of the NUMA cells; 0: not said
-  std::uint32_t cpus = 0;          ///< of all NUMA cells
+  std::string cpu_model;                   ///< empty: not said
+  std::uint64_t memory_bytes = 0;          ///< sum of the NUMA cells; 0: not said
+  std::uint32_t cpus = 0;                  ///< of all NUMA cells
+  std::optional<bool> kvm = std::nullopt;  ///< absent: no guest is of QEMU
 
   bool operator==(const CapabilityFacts&) const = default;
 };

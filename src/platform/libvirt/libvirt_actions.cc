@@ -19,6 +19,8 @@ constexpr Millis kMigration = std::chrono::hours(24);
 constexpr Millis kFiguresWithin{1000};
 /// Starting and ending an emulator takes its time on a busy host.
 constexpr Millis kEmulator{30'000};
+/// libvirt waits for the guest to let go of a device (5 s), and for its own jobs.
+constexpr Millis kDevice{30'000};
 /// Many calls in one, on disks that may sleep.
 constexpr Millis kSurvey{30'000};
 
@@ -224,6 +226,33 @@ asio::awaitable<Result<void>> LibvirtActions::deleteVolume(std::string path) {
               [path](const std::shared_ptr<Connection>& connection) {
                 return deleteFromPools(*connection, path);
               });
+}
+
+asio::awaitable<Result<EnrollFacts>> LibvirtActions::enrollFacts(Uuid vm) {
+  return call(&asking_, "VM " + vm.text(), deadline_,
+              [vm](const std::shared_ptr<Connection>& connection) {
+                return enrollFactsOf(*connection, vm);
+              });
+}
+
+asio::awaitable<Result<void>> LibvirtActions::setEchoChannel(Uuid vm, bool present, Affects where) {
+  const auto done =
+      co_await act(vm, kDevice, [present, where](const Connection& connection, const Uuid& uuid) {
+        return setEchoChannelOf(connection, uuid, present, where);
+      });
+  // Also after a failure: one of the two definitions may have changed.
+  if (changed_) changed_(vm);
+  co_return done;
+}
+
+asio::awaitable<Result<void>> LibvirtActions::setBalloonPeriod(Uuid vm, std::chrono::seconds period,
+                                                               Affects where) {
+  const auto done =
+      co_await act(vm, deadline_, [period, where](const Connection& connection, const Uuid& uuid) {
+        return setBalloonPeriodOf(connection, uuid, period, where);
+      });
+  if (changed_) changed_(vm);
+  co_return done;
 }
 
 }  // namespace virtseer::platform

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,6 +42,14 @@ class LibvirtActions final : public Actions {
   boost::asio::awaitable<Result<void>> undefine(Uuid vm) override;
   boost::asio::awaitable<Result<void>> setAside(std::string path, std::string new_path) override;
   boost::asio::awaitable<Result<void>> deleteVolume(std::string path) override;
+  boost::asio::awaitable<Result<EnrollFacts>> enrollFacts(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> setEchoChannel(Uuid vm, bool present,
+                                                      Affects where) override;
+  boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm, std::chrono::seconds period,
+                                                        Affects where) override;
+
+  /// Called when something of a VM was changed of which libvirt gives no event.
+  void onChanged(std::function<void(const Uuid&)> changed) { changed_ = std::move(changed); }
 
   /// What libvirt measured of a migration comes as a notice.
   void jobCompleted(const Notice& notice);
@@ -69,6 +78,7 @@ class LibvirtActions final : public Actions {
   const Environment::Status& status_;
   const Millis deadline_;
   const std::optional<bool> disk_locks_;
+  std::function<void(const Uuid&)> changed_;
   const std::shared_ptr<CpuExpander> cpus_ = std::make_shared<CpuExpander>();
   Lane asking_;
   Lane surveys_;  ///< what takes many calls

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "platform/libvirt/errors.h"
+#include "platform/libvirt/guest_facts.h"
 
 namespace virtseer::platform {
 
@@ -15,6 +16,9 @@ constexpr Millis kFirstBackoff{500};
 constexpr Millis kLongestBackoff{10'000};
 /// A connection that held this long makes the next back-off short again.
 constexpr Millis kStable{10'000};
+/// For one command of a qemu-guest-agent, and for all that one question to it takes.
+constexpr std::chrono::seconds kGuestAnswers{2};
+constexpr Millis kGuestQuestion{20'000};
 
 }  // namespace
 
@@ -37,10 +41,16 @@ LibvirtEnvironment::LibvirtEnvironment(asio::any_io_executor loop, LibvirtOption
       channels_(loop, "virt-channels", {2, 4096, 4}),
       writers_(loop, "virt-writers", {2, 4096, 16}),
       tuning_(loop, source_, "virt-tuning", 1, Connection::Access::full),
+      guest_agents_(loop, source_, "virt-guests", 2, Connection::Access::full),
       session_ended_(loop, asio::steady_timer::time_point::max()),
       acting_(loop, source_, status_, options_.call_deadline, options_.disk_locks) {
   status_.uri = options_.uri;
   status_.error = "not connected yet";
+  acting_.onChanged([this](const Uuid& vm) {
+    facts_->forget(vm);
+    if (receiver_ && status_.connected)
+      receiver_({Notice::Kind::vm_changed, vm, "", "enrolled", ""});
+  });
   sink_->setReceiver(
       {[this](std::uint64_t session, const Notice& notice) { receive(session, notice); },
        [this](std::uint64_t session, std::string why) { onClosed(session, std::move(why)); }});
@@ -53,9 +63,10 @@ LibvirtEnvironment::~LibvirtEnvironment() {
 
 template <class Job>
 asio::awaitable<std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>>
-LibvirtEnvironment::call(Lane* lane, std::string what, Job job) {
+LibvirtEnvironment::call(Lane* lane, std::string what, Job job, Millis deadline) {
   if (!status_.connected) co_return fail(Code::unreachable, what + ": " + status_.error);
-  co_return co_await lane->call(std::move(what), options_.call_deadline, std::move(job));
+  co_return co_await lane->call(std::move(what), std::max(deadline, options_.call_deadline),
+                                std::move(job));
 }
 
 asio::awaitable<Result<LibvirtEnvironment::Session>> LibvirtEnvironment::connect() {
@@ -114,6 +125,7 @@ void LibvirtEnvironment::end(std::string why) {
   session_ = {};
   reading_.renew();
   tuning_.renew();
+  guest_agents_.renew();
   acting_.renew();
   status_.connected = false;
   status_.error = why;
@@ -159,8 +171,9 @@ void LibvirtEnvironment::onNotice(std::function<void(const Notice&)> receiver) {
 Environment::Status LibvirtEnvironment::status() const {
   auto out = status_;
   if (!out.connected) out.since.reset();
-  for (const auto& counts : {sessions_.counts(), reading_.pool().counts(), tuning_.pool().counts(),
-                             channels_.counts(), writers_.counts(), acting_.counts()}) {
+  for (const auto& counts :
+       {sessions_.counts(), reading_.pool().counts(), tuning_.pool().counts(),
+        guest_agents_.pool().counts(), channels_.counts(), writers_.counts(), acting_.counts()}) {
     out.calls_timed_out += counts.abandoned_total;
     out.calls_stuck += counts.abandoned;
   }
@@ -224,6 +237,36 @@ asio::awaitable<Result<void>> LibvirtEnvironment::setBalloonPeriod(Uuid vm,
   auto done = co_await call(&tuning_, "VM " + vm.text(), std::move(job));
   if (done) facts_->forget(vm);  // no event tells of it
   co_return done;
+}
+
+asio::awaitable<Result<GuestFacts>> LibvirtEnvironment::guestFacts(Uuid vm) {
+  if (!asked_guests_.insert(vm).second)
+    co_return fail(Code::busy, "the VM's qemu-guest-agent is being asked already");
+  struct Asked {
+    std::set<Uuid>& all;
+    Uuid vm;
+    ~Asked() { all.erase(vm); }
+  } const asked{asked_guests_, vm};
+  co_return co_await call(
+      &guest_agents_, "guest of VM " + vm.text(),
+      [vm](const std::shared_ptr<Connection>& connection) {
+        return guestFactsOf(*connection, vm, kGuestAnswers);
+      },
+      kGuestQuestion);
+}
+
+asio::awaitable<Result<void>> LibvirtEnvironment::measureDirtyRate(Uuid vm,
+                                                                   std::chrono::seconds span) {
+  return call(&tuning_, "dirty rate of VM " + vm.text(),
+              [vm, span](const std::shared_ptr<Connection>& connection) {
+                return beginDirtyRate(*connection, vm, span);
+              });
+}
+
+asio::awaitable<Result<std::optional<double>>> LibvirtEnvironment::dirtyRate(Uuid vm) {
+  return call(
+      &reading_, "dirty rate of VM " + vm.text(),
+      [vm](const std::shared_ptr<Connection>& connection) { return dirtyRateOf(*connection, vm); });
 }
 
 }  // namespace virtseer::platform

@@ -2,6 +2,8 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 
@@ -34,6 +36,10 @@ class LibvirtEnvironment final : public Environment {
                                                                        std::string name) override;
   boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                         std::chrono::seconds period) override;
+  boost::asio::awaitable<Result<GuestFacts>> guestFacts(Uuid vm) override;
+  boost::asio::awaitable<Result<void>> measureDirtyRate(Uuid vm,
+                                                        std::chrono::seconds span) override;
+  boost::asio::awaitable<Result<std::optional<double>>> dirtyRate(Uuid vm) override;
   Actions& actions() override { return acting_; }
 
  private:
@@ -46,7 +52,7 @@ class LibvirtEnvironment final : public Environment {
 
   template <class Job>
   boost::asio::awaitable<std::invoke_result_t<Job&, const std::shared_ptr<Connection>&>> call(
-      Lane* lane, std::string what, Job job);
+      Lane* lane, std::string what, Job job, Millis deadline = Millis(0));
 
   boost::asio::awaitable<Result<Session>> connect();
   boost::asio::awaitable<void> waitForEnd(std::uint64_t session);
@@ -70,6 +76,8 @@ class LibvirtEnvironment final : public Environment {
   BlockingPool channels_;  ///< opening them
   BlockingPool writers_;   ///< writing to guests that may not read
   Lane tuning_;
+  Lane guest_agents_;  ///< guests answer there, or do not
+  std::set<Uuid> asked_guests_;
 
   Session session_;
   std::uint64_t last_session_ = 0;

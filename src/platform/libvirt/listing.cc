@@ -59,6 +59,8 @@ void fill(Vm& vm, std::span<const Field> fields, const std::optional<DomainFacts
   vm.role = facts->role;
   vm.has_channel = facts->has_channel;
   vm.balloon_period_s = facts->balloon_period_s;
+  vm.has_guest_agent = facts->has_guest_agent;
+  vm.emulated = facts->emulated;
   if (!vm.vcpus) vm.vcpus = facts->vcpus;
   if (!vm.vcpus_maximum) vm.vcpus_maximum = facts->vcpus_maximum;
   if (!vm.memory_bytes) vm.memory_bytes = facts->memory_bytes;
@@ -114,6 +116,7 @@ Result<HostFacts> readHostFacts(const Connection& connection) {
   if (const Text name{virConnectGetHostname(host)}) facts.name = toUtf8(name.get());
 
   facts.memory_bytes = capabilities.memory_bytes;
+  facts.kvm = capabilities.kvm;
   int count = 0;
   if (virNodeGetMemoryStats(host, VIR_NODE_MEMORY_STATS_ALL_CELLS, nullptr, &count, 0) == 0 &&
       count > 0) {

@@ -62,7 +62,7 @@ bool readKey(std::string_view key, std::string_view value, PolicyOverrides& out,
   if (key == "copy_storage") return readBool(value, out.copy_storage);
   if (key == "return_trip") return readBool(value, out.return_trip);
   if (key == "unlocked_disks") return readBool(value, out.unlocked_disks);
-  known = false;
+  known = key == "enroll";
   return false;
 }
 
@@ -71,6 +71,7 @@ void readAttributes(const pugi::xml_node& policy, PolicyMetadata& out) {
     const std::string_view key = attribute.name();
     if (key == "xmlns" || key.starts_with("xmlns:")) continue;
     bool known = false;
+    if (key == "enroll" && readBool(attribute.value(), out.enroll)) continue;
     if (readKey(key, attribute.value(), out.set, known) || !out.fault.empty()) continue;
     out.fault = known ? fmt::format("{}=\"{}\" is not understood", key, shown(attribute.value()))
                       : fmt::format("there is no key \"{}\"", shown(key));

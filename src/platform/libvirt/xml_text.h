@@ -53,4 +53,9 @@ inline bool xmlIs(const pugi::xml_node& node, const char* attribute, std::string
   return node.attribute(attribute).value() == value;
 }
 
+/// The UNIX-socket virtio channel of this name; null: none. In domain_xml.cc.
+pugi::xml_node findChannel(const pugi::xml_node& devices, std::string_view name);
+/// The balloon's reporting period; absent: no balloon, 0: it does not report. In domain_xml.cc.
+std::optional<std::uint32_t> balloonPeriodOf(const pugi::xml_node& devices);
+
 }  // namespace virtseer::platform

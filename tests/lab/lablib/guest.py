@@ -35,8 +35,8 @@ DOMAIN = """\
     {disk}
     <interface type='bridge'><source bridge='br0'/><mac address='{mac}'/><model type='virtio'/></interface>
     <serial type='file'><source path='/var/log/libvirt/console-{name}.log' append='on'/><target port='0'/></serial>
-    <channel type='unix'><target type='virtio' name='{channel}'/></channel>{more}
-    <controller type='usb' model='none'/>
+    {channels}{more}
+    {serial}<controller type='usb' model='none'/>
     <memballoon model='virtio'><stats period='1'/></memballoon>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <video><model type='none'/></video>
@@ -46,6 +46,9 @@ DOMAIN = """\
 
 # A monitor beside libvirt's, by which a test sees what QEMU itself says of a guest.
 MONITOR = ("-qmp", "unix:/var/lib/libvirt/qemu/qmp-{name}.sock,server=on,wait=off")
+
+# What `channels` of a guest names, as its definition has it.
+CHANNEL_XML = "<channel type='unix'><target type='virtio' name='{name}'/></channel>"
 
 CPU = {
     "qemu": "<cpu mode='custom' match='exact'><model>qemu64</model></cpu>",
@@ -167,9 +170,10 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False, stimuli=False, system=None):
+            monitor=False, stimuli=False, system=None, channels=(CHANNEL,), serial=True):
         """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of. system: a Debian of
-        `debian.py` instead of the appliance, on the local disk; with stimuli the shell alone.
+        `debian.py` instead of the appliance, on the local disk; with stimuli the shell alone. channels: names of its
+        virtio ports. serial: whether it has a device for them even if there are none.
         """
         kernel, initramfs = (system.kernel, system.initramfs) if system else self.appliance(stimuli)
         accelerator = self.accelerator()
@@ -185,7 +189,9 @@ class Guests:
         return DOMAIN.format(accelerator=accelerator, name=escape(name), memory=memory, vcpus=vcpus,
                              vcpus_maximum=max(vcpus, vcpus_maximum), entries=entries if role else "",
                              kernel=kernel, initramfs=initramfs, cmdline=escape(cmdline), cpu=CPU[accelerator],
-                             disk=DISK[disk].format(name=escape(name)), mac=mac, channel=CHANNEL,
+                             disk=DISK[disk].format(name=escape(name)), mac=mac,
+                             serial="<controller type='virtio-serial' index='0'/>" if serial else "",
+                             channels="".join(CHANNEL_XML.format(name=each) for each in channels),
                              more=inside.CHANNEL.format(name=escape(name)) if stimuli else "", qemu=qemu)
 
     def define(self, host, name, disk_size=64, **options):

@@ -1,5 +1,7 @@
 #include "collect/libvirt_collector.h"
 
+#include <cmath>
+
 #include "unit/collect/bench.h"
 
 using namespace virtseer;
@@ -60,6 +62,21 @@ TEST_CASE("statistics become rows of the VM's stream, stamped with the wall cloc
   CHECK(bench.rows.rows(kStream).front().time == kStart);
   CHECK(bench.rows.declarations == 1);
   CHECK(bench.count("libvirt.connected") == 1);
+}
+
+TEST_CASE("values that came by another way join the VM's next row, and only that one") {
+  Bench bench;
+  bench.start();
+  const SeriesName rate{"libvirt_domain_dirty_rate_bytes_per_second", {}, Kind::gauge};
+  const NamedValue older{platform::intern(rate), 6}, value{platform::intern(rate), 7};
+  bench.collector.add(kVm, {&older, 1});
+  bench.collector.add(kVm, {&value, 1});
+  bench.collector.add(kOther, {&value, 1});  // nobody knows it
+  REQUIRE(bench.until([&] { return bench.rows.last(kStream, rate.metric) == 7; }));
+  const auto rows = bench.rows.rows(kStream).size();
+  REQUIRE(bench.until([&] { return bench.rows.rows(kStream).size() >= rows + 2; }));
+  CHECK(std::isnan(bench.rows.last(kStream, rate.metric)));
+  CHECK(bench.rows.rows({kOther, Source::libvirt}).empty());
 }
 
 TEST_CASE("a VM that is busy keeps its mark until it answers again") {

@@ -69,6 +69,17 @@ TEST_CASE("this host is what libvirt said, with what is known since") {
   CHECK(state.vms[1].unmovable.size() == 1);
 }
 
+TEST_CASE("how fast a VM writes its memory is told to planners where it was measured") {
+  auto now = own({vm(1), vm(2)});
+  CHECK_FALSE(ownState(facts({1, 2}), now).vms[0].dirty_bytes_per_s);
+  now.dirty_rate = [](const Uuid& uuid) {
+    return uuid == number(1) ? std::optional(5e6) : std::nullopt;
+  };
+  const auto state = ownState(facts({1, 2}), now);
+  CHECK(state.vms[0].dirty_bytes_per_s == 5e6);
+  CHECK_FALSE(state.vms[1].dirty_bytes_per_s);
+}
+
 TEST_CASE("facts that nobody renewed for two minutes make the host old") {
   auto now = own({});
   now.now = kNow + kFactsLast;

@@ -63,6 +63,9 @@ class FactsOnly final : public platform::Actions {
   Answer<> undefine(Uuid) override { return no(); }
   Answer<> setAside(std::string, std::string) override { return no(); }
   Answer<> deleteVolume(std::string) override { return no(); }
+  Answer<EnrollFacts> enrollFacts(Uuid) override { return no<EnrollFacts>(); }
+  Answer<> setEchoChannel(Uuid, bool, Affects) override { return no(); }
+  Answer<> setBalloonPeriod(Uuid, std::chrono::seconds, Affects) override { return no(); }
 
  private:
   template <class T = void>

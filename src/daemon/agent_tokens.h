@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "act/enroll.h"
+#include "base/result.h"
+#include "virtseer/uuid.h"
+
+namespace virtseer::daemon {
+
+/// The tokens by which guests prove who they are over vsock and TLS: 256 random bits in hex, one
+/// file `UUID.token` per VM with mode 0600 in a folder with mode 0700. All of it blocks for as long
+/// as a file system takes.
+class AgentTokens {
+ public:
+  explicit AgentTokens(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  std::filesystem::path file(const Uuid& vm) const;
+  bool has(const Uuid& vm) const;
+  /// Makes one and writes it through to the disk, unless there is one. Whether there was.
+  Result<bool> make(const Uuid& vm) const;
+  /// Whether there was one.
+  Result<bool> drop(const Uuid& vm) const;
+  /// The three as enrolling names them.
+  Result<bool> act(const Uuid& vm, act::TokenAct what) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace virtseer::daemon

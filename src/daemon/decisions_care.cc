@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "daemon/agent_tokens.h"
+#include "daemon/decisions.h"
+#include "daemon/service_options.h"
+#include "decide/doctor.h"
+
+/// What helps a person to have everything seen.
+namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Which disks are shared, and what guards them, is the planner's knowledge.
+void addStorage(CheckUp& up, const HostState& host) {
+  up.disk_locks = host.disk_locks;
+  const auto shared = [&](const DiskNeed& disk) {
+    const auto reach = std::ranges::find(host.storage, disk.storage, &StorageReach::id);
+    return reach != host.storage.end() && reach->shared;
+  };
+  for (auto& checked : up.vms) {
+    const auto placed = std::ranges::find(host.vms, checked.vm.uuid, &PlacedVm::uuid);
+    checked.shared_disks = placed != host.vms.end() && std::ranges::any_of(placed->disks, shared);
+  }
+}
+
+}  // namespace
+
+act::EnrollContext DaemonDecisions::enrollContext() {
+  const AgentTokens tokens(tokenFolder(config_));
+  return {.clock = clock_,
+          .token = [this, tokens](Uuid vm, act::TokenAct what) -> asio::awaitable<Result<bool>> {
+            return parts_.files([tokens, vm, what] { return tokens.act(vm, what); });
+          },
+          .token_file = [tokens](Uuid vm) { return tokens.file(vm).string(); },
+          .report = parts_.report};
+}
+
+asio::awaitable<Result<EnrollReport>> DaemonDecisions::enroll(std::string name,
+                                                              api::EnrollRequest request) {
+  const auto vm = inventory_.find(name);
+  if (!vm) co_return fail(vm.error());
+  if (vm->state == VmState::gone)
+    co_return fail(Code::not_found,
+                   fmt::format("{} is not on this host any more", printable(vm->name)));
+  auto* environment = parts_.environment(vm->environment);
+  if (!environment)
+    co_return fail(Code::unreachable,
+                   printable(vm->environment) + " is not among libvirt.uris any more");
+  if (!enrolling_.insert(vm->uuid).second)
+    co_return fail(Code::busy, fmt::format("{} is being enrolled already", printable(vm->name)));
+  struct Enrolling {
+    std::set<Uuid>& all;
+    Uuid vm;
+    ~Enrolling() { all.erase(vm); }
+  } const enrolling{enrolling_, vm->uuid};
+  auto report = co_await act::enroll(environment->actions(),
+                                     {.vm = vm->uuid,
+                                      .wish = {.remove = request.remove,
+                                               .way = request.way,
+                                               .address = std::move(request.address),
+                                               .balloon_period_s = config_.libvirt.balloon_period_s,
+                                               .next_start = request.next_start},
+                                      .dry_run = request.dry_run},
+                                     enrollContext());
+  if (!report) co_return fail(report.error().in(printable(vm->name)));
+  co_return std::move(*report);
+}
+
+asio::awaitable<Result<api::DoctorAnswer>> DaemonDecisions::doctor() {
+  auto up = co_await parts_.check_up();
+  if (const auto state = foresight_->fleetState()) addStorage(up, state->host);
+  co_return api::DoctorAnswer{.time = up.now, .findings = decide::diagnose(up)};
+}
+
+}  // namespace virtseer::daemon

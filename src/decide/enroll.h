@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/enroll.h"
+
+namespace virtseer::decide {
+
+/// What enrolling a VM, or taking that back, would do, and what stands against it. What is there
+/// already is a step that is done. A VM that runs is changed while it runs and in its definition;
+/// one that is off in its definition, a transient one as it runs.
+EnrollPlan enrollPlan(const EnrollFacts& facts, const EnrollWish& wish);
+
+/// What is left to do in the guest, one thing a line. `token_file`: on the host; empty: none is
+/// made yet.
+std::vector<std::string> guestWords(const EnrollWish& wish, const std::string& token_file);
+
+/// The command that takes back what `wish` does to the VM; empty: nothing does.
+std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish);
+
+/// A VM's name, or its UUID where the name has characters that a shell would not take as they are.
+std::string commandName(const std::string& name, const Uuid& vm);
+
+}  // namespace virtseer::decide

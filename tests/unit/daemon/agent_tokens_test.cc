@@ -1,0 +1,79 @@
+#include "daemon/agent_tokens.h"
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+using namespace virtseer;
+using namespace virtseer::daemon;
+namespace fs = std::filesystem;
+
+namespace {
+
+const Uuid kVm = *Uuid::parse("aaaaaaaa-0000-4000-8000-000000000001");
+
+struct Folder {
+  Folder() { REQUIRE(mkdtemp(path.data())); }
+  ~Folder() { fs::remove_all(path); }
+  std::string path = "/tmp/virtseer-tokens-XXXXXX";
+};
+
+std::string contents(const fs::path& file) {
+  std::string text;
+  std::getline(std::ifstream(file), text);
+  return text;
+}
+
+/// Whether there was a token before.
+bool had(const Result<bool>& answer) {
+  REQUIRE(answer);
+  return *answer;
+}
+
+unsigned modeOf(const fs::path& path) {
+  struct stat found{};
+  REQUIRE(::stat(path.c_str(), &found) == 0);
+  return found.st_mode & 0777;
+}
+
+}  // namespace
+
+TEST_CASE("a token is 256 random bits that only its owner can read, made once") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path + "/agents");
+  CHECK_FALSE(tokens.has(kVm));
+  CHECK_FALSE(had(tokens.make(kVm)));
+  CHECK(tokens.has(kVm));
+  const auto token = contents(tokens.file(kVm));
+  CHECK(token.size() == 64);
+  CHECK(token.find_first_not_of("0123456789abcdef") == std::string::npos);
+  CHECK(modeOf(tokens.file(kVm)) == 0600);
+  CHECK(modeOf(folder.path + "/agents") == 0700);
+  CHECK(tokens.file(kVm).filename() == kVm.text() + ".token");
+
+  CHECK(had(tokens.make(kVm)));
+  CHECK(contents(tokens.file(kVm)) == token);
+  CHECK(had(tokens.drop(kVm)));
+  CHECK_FALSE(had(tokens.drop(kVm)));
+  CHECK_FALSE(had(tokens.make(kVm)));
+  CHECK(contents(tokens.file(kVm)) != token);
+}
+
+TEST_CASE("nothing but the token is left in its folder") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path);
+  REQUIRE(tokens.make(kVm));
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& file : fs::directory_iterator(folder.path)) ++files;
+  CHECK(files == 1);
+}
+
+TEST_CASE("a folder that cannot be made is named") {
+  const Folder folder;
+  std::ofstream(folder.path + "/file") << "x";
+  const AgentTokens tokens(folder.path + "/file/agents");
+  const auto made = tokens.make(kVm);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().message.find("/file/agents") != std::string::npos);
+}

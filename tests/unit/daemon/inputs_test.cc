@@ -1,0 +1,53 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "daemon/backend.h"
+
+using namespace virtseer;
+using namespace virtseer::daemon;
+
+namespace {
+
+Vm running() {
+  Vm out;
+  out.uuid.bytes[15] = 1;
+  out.name = "web";
+  out.state = VmState::running;
+  out.balloon_period_s = 5;
+  return out;
+}
+
+bool has(const std::vector<std::string>& list, std::string_view begin) {
+  return std::ranges::any_of(list, [&](const auto& each) { return each.starts_with(begin); });
+}
+
+}  // namespace
+
+TEST_CASE("a VM without a channel is told how to get one") {
+  const auto inputs = inputsOf(running(), {}, true);
+  REQUIRE(inputs.missing.size() == 1);
+  CHECK(inputs.missing[0].find("virtseer enroll web") != std::string::npos);
+  CHECK(inputs.present == std::vector<std::string>{"libvirt", "balloon"});
+}
+
+TEST_CASE("an agent that comes by another way needs no channel") {
+  AgentLink agent;
+  agent.state = AgentLink::State::connected;
+  const auto inputs = inputsOf(running(), agent, true);
+  CHECK(inputs.missing.empty());
+  CHECK(has(inputs.present, "agent"));
+}
+
+TEST_CASE("a qemu-guest-agent is an input while it answers, and missed where it should") {
+  auto vm = running();
+  AgentLink agent;
+  agent.state = AgentLink::State::connected;
+  CHECK(inputsOf(vm, agent, true, {.facts = {}, .silent = "not connected"}).missing.empty());
+  vm.has_guest_agent = true;
+  const auto silent = inputsOf(vm, agent, true, {.facts = GuestFacts{}, .silent = "not connected"});
+  CHECK_FALSE(has(silent.present, "qemu-guest-agent"));
+  CHECK(has(silent.missing, "qemu-guest-agent: not connected"));
+  const auto answers = inputsOf(vm, agent, true, {.facts = GuestFacts{}, .silent = ""});
+  CHECK(has(answers.present, "qemu-guest-agent"));
+  CHECK(answers.missing.empty());
+}
