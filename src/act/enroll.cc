@@ -83,20 +83,42 @@ asio::awaitable<Result<void>> planToken(const EnrollOrder& order, const EnrollCo
   co_return Result<void>{};
 }
 
-Event event(const EnrollReport& report, Timestamp now) {
-  std::string words;
-  for (const auto& step : report.plan.steps) words += (words.empty() ? "" : "; ") + step.words;
+/// The steps that were not done before and are now, in words.
+std::string doneWords(const EnrollPlan& before, const EnrollPlan& now) {
+  std::string out;
+  for (std::size_t i = 0; i < now.steps.size(); ++i)
+    if (now.steps[i].done && !before.steps[i].done)
+      out += (out.empty() ? "" : "; ") + now.steps[i].words;
+  return out;
+}
+
+Event event(const EnrollReport& report, std::string_view done, Timestamp now) {
   return {.id = 0,
           .time = now,
           .severity = Severity::info,
           .kind = report.remove ? "vm.unenrolled" : "vm.enrolled",
           .entity = report.vm,
           .message = fmt::format("{} is {}: {}", printable(report.vm_name),
-                                 report.remove ? "no longer enrolled" : "enrolled", words),
+                                 report.remove ? "no longer enrolled" : "enrolled", done),
           .fields = {{"way", std::string(name(report.way))}}};
 }
 
-EnrollReport begun(const EnrollOrder& order, const EnrollFacts& facts) {
+Event failure(const EnrollReport& report, std::string_view done, const Error& why, Timestamp now) {
+  return {
+      .id = 0,
+      .time = now,
+      .severity = Severity::warning,
+      .kind = "vm.enroll_failed",
+      .entity = report.vm,
+      .message = fmt::format("{} {}: {}; {}", printable(report.vm_name),
+                             report.remove ? "could not be unenrolled" : "could not be enrolled",
+                             printable(why.message),
+                             done.empty() ? std::string("nothing else was done")
+                                          : fmt::format("done before: {}", done)),
+      .fields = {{"way", std::string(name(report.way))}}};
+}
+
+EnrollReport planned(const EnrollOrder& order, const EnrollFacts& facts) {
   EnrollReport out;
   out.vm = order.vm;
   out.vm_name = facts.name;
@@ -129,11 +151,12 @@ asio::awaitable<Result<void>> carryOut(platform::Actions& actions, const EnrollO
 
 asio::awaitable<Result<EnrollReport>> enroll(platform::Actions& actions, EnrollOrder order,
                                              EnrollContext context) {
-  const auto facts = co_await actions.enrollFacts(order.vm);
+  auto facts = co_await actions.enrollFacts(order.vm);
   if (!facts) co_return fail(facts.error());
-  auto report = begun(order, *facts);
-  if (auto planned = co_await planToken(order, context, report.plan); !planned)
-    co_return fail(planned.error());
+  if (context.operation) facts->operation = context.operation(order.vm);
+  auto report = planned(order, *facts);
+  if (auto token = co_await planToken(order, context, report.plan); !token)
+    co_return fail(token.error());
   if (find(report.plan, EnrollStep::Kind::token) && !order.wish.remove)
     report.token_file = context.token_file(order.vm);
   report.guest = decide::guestWords(order.wish, report.token_file);
@@ -141,9 +164,15 @@ asio::awaitable<Result<EnrollReport>> enroll(platform::Actions& actions, EnrollO
   if (order.dry_run) co_return report;
   if (!report.plan.fits()) co_return fail(Code::refused, report.plan.refusal());
   if (!report.changed) co_return report;
-  if (auto done = co_await carryOut(actions, order, context, report.plan); !done)
-    co_return fail(done.error());
-  if (context.report) context.report(event(report, context.clock.wall()));
+  const auto before = report.plan;
+  const auto carried_out = co_await carryOut(actions, order, context, report.plan);
+  const auto done = doneWords(before, report.plan);
+  if (!carried_out) {
+    context.report(failure(report, done, carried_out.error(), context.clock.wall()));
+    co_return fail(carried_out.error());
+  }
+  report.changed = !done.empty();
+  if (report.changed) context.report(event(report, done, context.clock.wall()));
   co_return report;
 }
 

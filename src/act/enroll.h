@@ -22,6 +22,8 @@ struct EnrollContext {
   std::function<boost::asio::awaitable<Result<bool>>(Uuid vm, TokenAct act)> token;
   std::function<std::string(Uuid vm)> token_file;
   std::function<void(Event)> report;
+  /// What of virtseer's own is under way with the VM, in words; empty: nothing. Not set: never.
+  std::function<std::string(Uuid vm)> operation = nullptr;
   Pause pause = timerPause;
 };
 
@@ -34,7 +36,9 @@ struct EnrollOrder {
 /// Gives a VM what its guest needs to be heard, or takes it back: the echo channel in the running
 /// VM and its definition, the balloon's statistics, a token. It is looked at before and after. A
 /// dry run changes nothing, and its report says whether it fits; otherwise what does not fit fails
-/// with refused, and nothing was changed. Asking twice does no harm. `actions` outlives the call.
+/// with refused, and nothing was changed. Asking twice does no harm. What was done, or failed after
+/// it was begun, is an event. `actions` outlives the call; no operation may begin with the VM while
+/// it lasts.
 boost::asio::awaitable<Result<EnrollReport>> enroll(platform::Actions& actions, EnrollOrder order,
                                                     EnrollContext context);
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::string_view kArriving =
     "it has just come from another host, and that move is still being verified";
+constexpr std::string_view kChanging = "it is being enrolled: try again once that has ended";
 
 std::string freshId() {
   std::random_device random;
@@ -113,6 +114,10 @@ struct Operations::Impl {
            shared.context.arriving(order.vm);
   }
 
+  bool changing(const Uuid& vm) const {
+    return shared.context.changing && shared.context.changing(vm);
+  }
+
   void start(const std::shared_ptr<Migration>& migration) {
     shared.tasks.spawn("migration " + migration->operation().id, Migration::run(migration));
   }
@@ -160,6 +165,8 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   out.checks = std::move(departure.checks);
   if (busy(order.vm)) out.checks.push_back({"operation", false, "another operation moves it"});
   if (impl_->arriving(order)) out.checks.push_back({"arrival", false, std::string(kArriving)});
+  if (impl_->changing(order.vm))
+    out.checks.push_back({"definition", false, std::string(kChanging)});
   if (facts->definition.live.empty() || out.to == facts->self) co_return out;
   auto operation = impl_->plan(order, *vm, **peer);
   operation.copy_storage = out.copy_storage;
@@ -192,6 +199,8 @@ asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {
     co_return fail(Code::refused, "another operation moves " + printable(vm->name));
   if (impl_->arriving(order))
     co_return fail(Code::refused, fmt::format("{}: {}", printable(vm->name), kArriving));
+  if (impl_->changing(order.vm))
+    co_return fail(Code::refused, fmt::format("{}: {}", printable(vm->name), kChanging));
   if (auto may = granted(order.origin, shared.context.policy(order.vm), shared.stopped()); !may)
     co_return fail(may.error());
   const auto under_way = std::ranges::count_if(

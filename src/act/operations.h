@@ -70,6 +70,9 @@ struct MigrationContext {
   /// True while the arrival of a VM here has not ended: only the way back may move it on. Not set:
   /// none arrives.
   std::function<bool(const Uuid&)> arriving = nullptr;
+  /// True while a person has the definition of a VM here changed: it is not moved meanwhile. Not
+  /// set: nobody does.
+  std::function<bool(const Uuid&)> changing = nullptr;
   /// True while the global stop holds. Not set: it never does.
   std::function<bool()> stopped = nullptr;
   Pause pause = timerPause;  ///< how its coroutines wait

@@ -57,8 +57,10 @@ bool isAddress(std::string_view text, bool host) {
          (!host || number < 65536) && std::all_of(text.begin(), text.end(), named);
 }
 
-/// Why way and address do not go together; empty if they do.
-std::string addressFault(const EnrollRequest& wish) {
+/// What does not go together; empty: all does.
+std::string enrollFault(const EnrollRequest& wish) {
+  if (wish.next_start && wish.way != EchoWay::channel)
+    return "next_start: goes with way channel alone";
   if (wish.remove)
     return wish.address.empty() ? "" : "address: what is taken back needs none; leave it away";
   switch (wish.way) {
@@ -173,7 +175,7 @@ std::expected<EnrollRequest, Problem> readEnroll(const Request& request) {
     out.way = *known;
   }
   out.address = address->value_or("");
-  if (auto fault = addressFault(out); !fault.empty()) return refuse(badBody(std::move(fault)));
+  if (auto fault = enrollFault(out); !fault.empty()) return refuse(badBody(std::move(fault)));
   return out;
 }
 

@@ -131,12 +131,11 @@ struct BuildAppliance {
   std::string agent;  ///< empty: the one that belongs to this binary
 };
 
-using Command =
-    std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries, ShowEvents,
-                 OrderLoad, ShowTop, ShowCollection, ShowForecast, ShowPlan, RankHosts, Explain,
-                 MigrateVm, ShowOperations, ShowOperation, AbortOperation, ShowPolicy,
-                 SetMaintenance, Automate, CheckConfig, ShowConfig, BuildAppliance,
-                 EnrollVm, ShowDoctor>;
+using Command = std::variant<RunDaemon, ShowStatus, ShowHosts, ShowVms, ShowVm, ShowSeries,
+                             ShowEvents, OrderLoad, ShowTop, ShowCollection, ShowForecast, ShowPlan,
+                             RankHosts, Explain, MigrateVm, ShowOperations, ShowOperation,
+                             AbortOperation, ShowPolicy, SetMaintenance, Automate, CheckConfig,
+                             ShowConfig, BuildAppliance, EnrollVm, ShowDoctor>;
 
 struct Invocation {
   Connection connection;

@@ -11,6 +11,8 @@ namespace {
 constexpr Millis kBetweenLooks{1'000};
 constexpr int kAtOnce = 2;
 constexpr std::size_t kMostMountpoints = 64;
+/// A guest that answers slowly waits so many times as long as it took: others get their turns.
+constexpr int kRestPerAnswer = 10;
 
 const SeriesName* fixed(const char* metric) {
   return platform::intern({metric, {}, Kind::gauge});
@@ -64,7 +66,9 @@ asio::awaitable<void> GuestSurvey::run() {
 }
 
 asio::awaitable<void> GuestSurvey::ask(Uuid vm) {
+  const auto begun = clock_.mono();
   auto answer = co_await environment_.guestFacts(vm);
+  const auto took = std::chrono::duration_cast<Millis>(clock_.mono() - begun);
   // What could not be asked says nothing of the guest.
   if (!answer && answer.error().code == Code::unreachable) {
     turns_.done(vm, clock_.mono(), options_.interval);
@@ -76,8 +80,8 @@ asio::awaitable<void> GuestSurvey::ask(Uuid vm) {
   if (answer) guest.view.facts = std::move(*answer);
   auto wait = options_.interval;
   for (unsigned i = 1; i < guest.failures && wait < options_.longest_wait; ++i) wait *= 2;
-  turns_.done(vm, clock_.mono(),
-              std::min(wait, std::max(options_.longest_wait, options_.interval)));
+  const auto longest = std::max(options_.longest_wait, options_.interval);
+  turns_.done(vm, clock_.mono(), std::min(std::max(wait, kRestPerAnswer * took), longest));
   if (answer) tell(vm, *guest.view.facts);
 }
 

@@ -41,15 +41,21 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
     out.missing.push_back("balloon: its statistics period is 0; run 'virsh dommemstat " +
                           vm.uuid.text() +
                           " --period 5 --live --config' or set libvirt.balloon_period");
+  else if (runs(vm) && !vm.balloon_period_s && vm.environment.starts_with("qemu"))
+    out.missing.push_back(
+        "balloon: the VM has none; add <memballoon model='virtio'/> to its definition and restart "
+        "it");
   else if (runs(vm))
     out.missing.push_back(
         "balloon: the guest's driver reports no memory; load virtio_balloon in the guest");
   if (agent.state == AgentLink::State::connected)
     out.present.push_back("agent");
   else if (vm.state != VmState::gone && !vm.has_channel)
-    out.missing.push_back(
-        "agent: the VM has no channel org.virtseer.echo.0; run 'virtseer enroll " +
-        decide::commandName(vm.name, vm.uuid) + "', which adds one while it runs");
+    out.missing.push_back(decide::isContainer(vm)
+                              ? "agent: nothing calls from the container; run '" +
+                                    decide::enrollCommand(vm) + "'"
+                              : "agent: the VM has no channel org.virtseer.echo.0; run '" +
+                                    decide::enrollCommand(vm) + "', which adds one while it runs");
   else if (runs(vm))
     out.missing.push_back(
         "agent: " +
@@ -61,6 +67,11 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
   else if (runs(vm) && vm.has_guest_agent && !guest.silent.empty())
     out.missing.push_back("qemu-guest-agent: " + guest.silent +
                           "; install and start qemu-guest-agent in the guest");
+  else if (runs(vm) && !vm.has_guest_agent && agent.state != AgentLink::State::connected &&
+           vm.environment.starts_with("qemu"))
+    out.missing.push_back(
+        "qemu-guest-agent: the VM has no channel org.qemu.guest_agent.0; not needed with the "
+        "agent");
   return out;
 }
 

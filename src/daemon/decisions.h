@@ -92,6 +92,9 @@ class DaemonDecisions final : public api::Decisions {
   act::ArrivalContext arrivalContext();
   ForesightContext foresightContext();
   act::EnrollContext enrollContext();
+  struct Enrolling;
+  boost::asio::awaitable<void> runEnrolling(std::unique_ptr<Enrolling> enrolling);
+  std::string operationOf(const Uuid& vm) const;
 
   void recoverOnce();
   /// Nothing that peers take for an answer is said before what was under way is known again.
@@ -117,7 +120,7 @@ class DaemonDecisions final : public api::Decisions {
   std::unique_ptr<act::Arrivals> arrivals_;
   std::unique_ptr<Foresight> foresight_;
   std::map<Uuid, std::deque<Timestamp>> io_errors_;
-  std::set<Uuid> enrolling_;
+  std::set<Uuid> enrolling_;  ///< VMs that are being changed so
   bool recovered_ = false;
   TaskGroup tasks_;
 };

@@ -108,7 +108,7 @@ void machine(const CheckUp& up, HostFindings& found) {
   const bool wanted = std::ranges::any_of(
       up.vms, [](const CheckedVm& each) { return each.vm.environment.starts_with("qemu"); });
   if (up.kvm == false && wanted)
-    found.add(Severity::info, "host.kvm_unusable", "/dev/kvm is not there",
+    found.add(Severity::info, "host.kvm_unusable", "libvirt offers no KVM on this host",
               "VMs are emulated: they are slow, and see no steal",
               "switch virtualization on in the firmware and load the module",
               "modprobe kvm_intel || modprobe kvm_amd");

@@ -78,8 +78,10 @@ bool link(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
   if (!vm.vm.has_channel) {
     found.add(Severity::warning, "vm.channel_missing",
               "it has no echo channel, and no agent reaches this daemon by another way", kBlind,
-              "enroll it: the channel is added while it runs",
-              fmt::format("virtseer enroll {}", found.name()));
+              isContainer(vm.vm)
+                  ? "enroll it over TLS (echo.listen_tls): containers have no channel"
+                  : "enroll it: the channel is added while it runs",
+              enrollCommand(vm.vm));
     return false;
   }
   const bool spoke = agent.last_echo.has_value();
@@ -159,7 +161,8 @@ void balloon(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
     found.add(Severity::warning, "vm.balloon_silent",
               "the statistics period of its memory balloon is 0", means,
               "set the period, or libvirt.balloon_period, which sets it for all",
-              fmt::format("virsh dommemstat {} --period 5 --live --config", found.name()));
+              fmt::format("virsh dommemstat {} --period 5 --live{}", found.name(),
+                          vm.vm.persistent ? " --config" : ""));
     return;
   }
   const auto patience = 3 * Millis(seconds(*vm.vm.balloon_period_s)) + kBalloonGrace;
@@ -181,7 +184,8 @@ void inside(const CheckedVm& vm, VmFindings& found) {
         "its operating system, file systems and clock are not seen from outside",
         "install and start it in the guest: apt-get install qemu-guest-agent",
         fmt::format("virsh qemu-agent-command {} '{{\"execute\":\"guest-ping\"}}'", found.name()));
-  if (!vm.guest || !vm.guest->clock_offset) return;
+  // What it said before it fell silent is too old to judge by.
+  if (!vm.guest_silent.empty() || !vm.guest || !vm.guest->clock_offset) return;
   const auto off =
       *vm.guest->clock_offset < Millis(0) ? -*vm.guest->clock_offset : *vm.guest->clock_offset;
   if (off - vm.guest->clock_error <= kClockOff) return;

@@ -19,6 +19,8 @@ std::string where(const Affects& affects) {
 }
 
 Check driver(const EnrollFacts& facts, const EnrollWish& wish) {
+  if (wish.remove)
+    return {"driver", true, fmt::format("libvirt's driver is {}", label(facts.driver))};
   if (facts.driver == "LXC" && wish.way == EchoWay::channel)
     return {"driver", false,
             "it is a container, which has no virtio channel: enroll it with --tls ADDRESS:PORT"};
@@ -37,15 +39,30 @@ Check state(const EnrollFacts& facts, const EnrollWish& wish) {
   return {"state", true, facts.live ? "it runs and is transient" : "it is off"};
 }
 
+/// A move takes the definition along and puts it back: a change in between would be lost.
+Check operation(const EnrollFacts& facts) {
+  if (facts.operation.empty()) return {"operation", true, "virtseer does nothing with it"};
+  return {"operation", false,
+          fmt::format("{}: try again once it has ended", printable(facts.operation))};
+}
+
+std::string_view words(Presence::Job job) {
+  switch (job) {
+    case Presence::Job::migration_out:
+      return "a migration to another host";
+    case Presence::Job::migration_in:
+      return "a migration to this host";
+    default:
+      return "a backup or another job";
+  }
+}
+
 Check job(const EnrollFacts& facts) {
   if (facts.presence.job == Presence::Job::none) return {"job", true, "no job runs on it"};
-  const auto running = facts.presence.job == Presence::Job::other
-                           ? std::string("a backup or another job")
-                           : fmt::format("a {}", name(facts.presence.job));
   return {"job", false,
           fmt::format("{} runs on it, its devices cannot be changed now: try again once it has "
                       "ended",
-                      running)};
+                      words(facts.presence.job))};
 }
 
 Check policy(const EnrollFacts& facts) {
@@ -65,13 +82,26 @@ Check machine(const EnrollFacts& facts) {
   const bool fixed = facts.machine.starts_with("isapc") || facts.machine == "none" ||
                      facts.machine.starts_with("microvm");
   if (fixed)
-    return {"machine", false,
-            fmt::format("a {} takes no device while it runs: shut it off, then enroll it",
-                        label(facts.machine))};
+    return {
+        "machine", false,
+        fmt::format("a {} takes and gives no device while it runs: shut it off first, or change "
+                    "its definition alone with --next-start",
+                    label(facts.machine))};
   return {"machine", true,
           facts.machine.empty()
               ? "its machine type is not known"
               : fmt::format("a {} takes devices while it runs", label(facts.machine))};
+}
+
+Check free(const EnrollFacts& facts) {
+  const auto taken = [](const std::optional<EnrollSide>& side) { return side && side->name_taken; };
+  const std::string_view channel = echo::kChannelName;
+  if (taken(facts.live) || taken(facts.config))
+    return {"name", false,
+            fmt::format("it has a channel {} that is no UNIX socket of libvirt's (type='unix', a "
+                        "virtio target): take it away first",
+                        channel)};
+  return {"name", true, fmt::format("no other channel is called {}", channel)};
 }
 
 /// libvirt plugs a channel into a controller that is there, and no controller into a running VM.
@@ -96,10 +126,7 @@ EnrollStep channelStep(const EnrollFacts& facts, const EnrollWish& wish) {
     step.words = fmt::format("the channel {} is {}", channel, wanted ? "there" : "not there");
   else
     step.words = fmt::format("the channel {} {} {}", channel,
-                             wanted ? "is added to"
-                                    : "is taken "
-                                      "from",
-                             where(step.affects));
+                             wanted ? "is added to" : "is taken from", where(step.affects));
   return step;
 }
 
@@ -112,7 +139,10 @@ std::optional<EnrollStep> balloonStep(const EnrollFacts& facts, const EnrollWish
     return side && side->balloon_period_s;
   };
   if (!has(facts.live) && !has(facts.config)) return std::nullopt;
-  EnrollStep step{EnrollStep::Kind::balloon, {silent(facts.live), silent(facts.config)}, true, ""};
+  EnrollStep step{EnrollStep::Kind::balloon,
+                  {.live = silent(facts.live) && !wish.next_start, .config = silent(facts.config)},
+                  true,
+                  ""};
   step.done = !step.affects.any();
   step.words = step.done ? "the balloon driver reports"
                          : fmt::format("the balloon driver's statistics period becomes {} s in {}",
@@ -132,6 +162,11 @@ void addNotes(const EnrollFacts& facts, const EnrollWish& wish, EnrollPlan& plan
         "enough");
   if (facts.live && !facts.config && wish.way == EchoWay::channel)
     plan.notes.push_back("it is transient: the change is gone when it ends");
+  if (facts.saved && wish.way == EchoWay::channel)
+    plan.notes.push_back(
+        "it was saved and wakes up as it was then, without the change: do this again once it runs");
+  if (wish.remove && wish.way == EchoWay::channel)
+    plan.notes.push_back("the statistics of its balloon stay as they are");
   const auto side = facts.live ? facts.live : facts.config;
   if (wish.way == EchoWay::vsock && !wish.remove && side && !side->vsock)
     plan.notes.push_back(
@@ -152,11 +187,12 @@ bool plain(char c) {
 
 EnrollPlan enrollPlan(const EnrollFacts& facts, const EnrollWish& wish) {
   EnrollPlan plan;
-  plan.checks = {driver(facts, wish), state(facts, wish), job(facts)};
+  plan.checks = {driver(facts, wish), state(facts, wish), operation(facts), job(facts)};
   // What forbids that the VM is heard does not forbid that it is left alone again.
   if (!wish.remove) plan.checks.push_back(policy(facts));
   if (wish.way == EchoWay::channel || wish.remove) {
     auto step = channelStep(facts, wish);
+    if (step.affects.any() && !wish.remove) plan.checks.push_back(free(facts));
     if (step.affects.live) plan.checks.push_back(machine(facts));
     if (step.affects.live && !wish.remove) plan.checks.push_back(port(facts));
     // A container never has one: there is nothing to say of it.
@@ -197,6 +233,15 @@ std::vector<std::string> guestWords(const EnrollWish& wish, const std::string& t
 std::string commandName(const std::string& name, const Uuid& vm) {
   const bool safe = !name.empty() && name.front() != '-' && std::ranges::all_of(name, plain);
   return safe ? name : vm.text();
+}
+
+std::string enrollCommand(const Vm& vm) {
+  return fmt::format("virtseer enroll {}{}", commandName(vm.name, vm.uuid),
+                     isContainer(vm) ? " --tls ADDRESS:PORT" : "");
+}
+
+bool isContainer(const Vm& vm) {
+  return vm.environment.starts_with("lxc");
 }
 
 std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "model/enroll.h"
+#include "model/machine.h"
 
 namespace virtseer::decide {
 
@@ -18,6 +19,11 @@ std::vector<std::string> guestWords(const EnrollWish& wish, const std::string& t
 
 /// The command that takes back what `wish` does to the VM; empty: nothing does.
 std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish);
+
+/// The command that enrolls the VM: a container by TLS, anything else by its channel.
+std::string enrollCommand(const Vm& vm);
+/// A container of libvirt's LXC driver: it has no virtio devices.
+bool isContainer(const Vm& vm);
 
 /// A VM's name, or its UUID where the name has characters that a shell would not take as they are.
 std::string commandName(const std::string& name, const Uuid& vm);

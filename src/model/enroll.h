@@ -27,6 +27,7 @@ struct EnrollSide {
   bool port_free = true;                          ///< a virtio-serial controller has room for it
   std::optional<std::uint32_t> balloon_period_s;  ///< absent: no balloon; 0: it does not report
   bool vsock = false;                             ///< it has a vsock device
+  bool name_taken = false;  ///< a channel of that name is there that the daemon cannot open
 
   bool operator==(const EnrollSide&) const = default;
 };
@@ -42,6 +43,10 @@ struct EnrollFacts {
   std::optional<EnrollSide> config;  ///< absent: it is transient
   std::optional<PolicyMetadata> metadata;
   std::string managed_by;  ///< another manager, by the metadata it leaves; empty: none known
+  bool saved = false;      ///< it is off, and wakes up as it was saved (managed save)
+  /// An operation of virtseer's own that has not ended: which may be between two jobs of libvirt,
+  /// with a definition in its hands. Not libvirt's; empty: none.
+  std::string operation;
 
   bool operator==(const EnrollFacts&) const = default;
 };

@@ -229,6 +229,7 @@ asio::awaitable<Result<EnrollFacts>> FakeActions::enrollFacts(Uuid vm) {
   out.presence = found.presence;
   if (isActive(found.presence.state)) out.live = found.live;
   if (found.presence.defined) out.config = found.config;
+  out.saved = found.definition.managed_save && !isActive(found.presence.state);
   out.metadata = found.placed.metadata;
   out.managed_by = found.placed.managed_by;
   co_return out;

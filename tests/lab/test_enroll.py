@@ -4,6 +4,7 @@ import json
 
 import pytest
 from labkit import BOOT, SETTLE, wait_for
+from lablib import guest_agent
 
 CHANNEL = "org.virtseer.echo.0"
 GUEST_AGENT = "org.qemu.guest_agent.0"
@@ -32,8 +33,8 @@ def bare(lab):
     """bare(*channels): the guest with these channels, once its kernel drives the memory balloon; gone afterwards."""
     host, daemon = lab.host("A"), lab.daemon("A")
 
-    def start(*channels, serial=True):
-        lab.guests.start(host, NAME, disk="none", channels=channels, serial=serial)
+    def start(*channels, disk="none", **options):
+        lab.guests.start(host, NAME, disk=disk, channels=channels, **options)
         wait_for(lambda: "balloon" in daemon.vm(NAME)["inputs"], BOOT, "the guest is up")
 
     yield start
@@ -160,6 +161,69 @@ def test_a_guest_agent_that_does_not_answer_is_said_and_holds_nobody_up(lab, bar
         assert daemon.vm(NAME)["guest"] is None
     finally:
         host.deconfigure("guests")
+
+
+def test_a_guest_with_qemu_guest_agent_alone_is_served_by_it_and_says_what_it_lacks(lab, bare):
+    host, daemon = lab.host("A"), lab.daemon("A")
+    host.configure("guests", '[libvirt]\nguest_agent_interval = "2s"\n')
+    try:
+        bare(GUEST_AGENT, disk="local", qemu_ga=True, memory=192)
+        vm = wait_for(lambda: (seen := daemon.vm(NAME))["guest"] and seen, BOOT, "qemu-guest-agent answers")
+        assert vm["inputs"] == ["libvirt", "balloon", "qemu-guest-agent"]
+        assert [line.split(":")[0] for line in vm["missing_inputs"]] == ["agent"]
+        guest = vm["guest"]
+        assert guest["os"] == guest_agent.SYSTEM and guest["hostname"] == guest_agent.HOSTNAME
+        assert guest["kernel"] and guest["vcpus_online"] == 1
+        assert abs(guest["clock_offset_seconds"] + guest_agent.CLOCK_BEHIND_SECONDS) < 30
+        assert [(each["mountpoint"], each["type"]) for each in guest["filesystems"]] == [("/data", "ext4")]
+        assert 0 < guest["filesystems"][0]["used_bytes"] < guest["filesystems"][0]["total_bytes"] <= 64 << 20
+        found = kinds(daemon, NAME)
+        assert found["vm.clock_off"]["severity"] == "error" and "behind" in found["vm.clock_off"]["what"]
+        assert "vm.guest_agent_silent" not in found and "vm.channel_missing" in found
+        metric = "libvirt_guest_clock_offset_seconds"
+        wait_for(lambda: daemon.series(NAME, metric, source="libvirt")[0]["points"], SETTLE, "a clock offset")
+        sizes = daemon.series(NAME, "libvirt_guest_filesystem_size_bytes", source="libvirt")
+        assert [item["labels"]["mountpoint"] for item in sizes] == ["/data"]
+        shown = daemon.cli("vm", NAME)
+        assert guest_agent.SYSTEM in shown.stdout and "behind the host's" in shown.stdout
+
+        # The same guest is asked by others, and what they may wait is not shortened: fsfreeze takes its time.
+        answer = host.virsh("qemu-agent-command", NAME, '{"execute":"guest-ping"}').stdout
+        assert json.loads(answer) == {"return": {}}
+    finally:
+        host.deconfigure("guests")
+
+
+def test_a_guest_with_nothing_is_served_and_says_all_that_it_lacks(lab, bare):
+    daemon = lab.daemon("A")
+    bare()
+    vm = daemon.vm(NAME)
+    assert vm["inputs"] == ["libvirt", "balloon"] and vm["guest"] is None
+    assert [line.split(":")[0] for line in vm["missing_inputs"]] == ["agent", "qemu-guest-agent"]
+    assert vm["usage"]["cpu_cores"] is not None and vm["usage"]["memory_used_bytes"] is not None
+    assert f"virtseer enroll {NAME}" in daemon.cli("vm", NAME).stdout
+
+
+def test_a_guest_that_is_being_moved_is_not_enrolled(lab, guest):
+    source, here = lab.host("A"), lab.daemon("A")
+    guest("A", NAME)
+    # At 1 MiB/s the move lasts until it is aborted.
+    source.configure("slow", "[migration]\nbandwidth = \"1MiB\"\n")
+    try:
+        here.wait_echo(NAME)
+        status, begun = here.post(f"vms/{NAME}/migrate", {"to": "host-B"})
+        assert status == 202, begun
+        before = definitions(source)
+        refused = here.cli("enroll", NAME, "--remove")
+        assert refused.returncode == 4 and "another host" in refused.stderr, refused.stderr
+        told = json.loads(here.cli("--output", "json", "enroll", NAME, "--remove", "--dry-run").stdout)
+        assert not told["fits"] and not next(c for c in told["checks"] if c["name"] == "operation")["held"]
+        assert definitions(source) == before
+        assert here.cli("abort", begun["id"]).returncode == 0
+        wait_for(lambda: here.get("operations", active="true")["items"] == [], BOOT, "the move has ended")
+        enroll(here, "--remove")
+    finally:
+        source.deconfigure("slow")
 
 
 def test_how_fast_a_guest_writes_its_memory_is_measured_and_tells_what_a_move_takes(lab, guest):

@@ -38,14 +38,10 @@ BulkStatistics::~BulkStatistics() {
 }
 
 std::vector<Field> fieldsOf(const virDomainStatsRecord& record) {
-  return fieldsOf(record.params, record.nparams);
-}
-
-std::vector<Field> fieldsOf(const virTypedParameter* values, int count) {
   std::vector<Field> out;
-  const auto number = static_cast<std::size_t>(std::max(count, 0));
-  out.reserve(number);
-  for (const auto& value : std::span(values, number)) {
+  out.reserve(static_cast<std::size_t>(record.nparams));
+  for (const auto& value :
+       std::span(record.params, static_cast<std::size_t>(std::max(record.nparams, 0)))) {
     Field field{value.field, 0, {}};
     switch (value.type) {
       case VIR_TYPED_PARAM_INT:

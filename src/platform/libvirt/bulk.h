@@ -40,9 +40,6 @@ class BulkStatistics {
 /// The record's fields; names and texts live as long as the record.
 std::vector<Field> fieldsOf(const virDomainStatsRecord& record);
 
-/// The same of libvirt's typed parameters, as long as these live.
-std::vector<Field> fieldsOf(const virTypedParameter* values, int count);
-
 /// What virDomainGetInfo() tells, under the names of the bulk statistics: for drivers without them.
 /// Empty if it fails. Blocks.
 std::vector<Field> basicFields(virDomainPtr domain);

@@ -91,6 +91,8 @@ Result<EnrollFacts> enrollFactsOf(const Connection& connection, const Uuid& vm) 
     if (!live) return fail(live.error());
     take(std::move(*live), out.live);
   }
+  out.saved = presence->state == Presence::State::off &&
+              virDomainHasManagedSaveImage(domain->get(), 0) == 1;
   out.presence = std::move(*presence);
   return out;
 }

@@ -43,6 +43,13 @@ bool hasFreePort(const pugi::xml_node& devices) {
   return std::ranges::any_of(freePorts(devices), [](const auto& each) { return each.second > 0; });
 }
 
+/// A second port of the same name would keep QEMU from starting.
+bool isNameTaken(const pugi::xml_node& devices) {
+  for (const auto& channel : devices.children("channel"))
+    if (xmlIs(channel.child("target"), "name", echo::kChannelName)) return true;
+  return false;
+}
+
 }  // namespace
 
 std::optional<EnrollXml> parseEnrollXml(std::string_view xml) {
@@ -59,6 +66,8 @@ std::optional<EnrollXml> parseEnrollXml(std::string_view xml) {
     channel.print(text, "", pugi::format_raw);
     out.channel = text.str();
     out.side.channel = true;
+  } else {
+    out.side.name_taken = isNameTaken(devices);
   }
   out.side.balloon_period_s = balloonPeriodOf(devices);
   out.side.vsock = static_cast<bool>(devices.child("vsock"));

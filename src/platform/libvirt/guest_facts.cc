@@ -1,167 +1,80 @@
 #include "platform/libvirt/guest_facts.h"
 
+#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 
-#include <algorithm>
-#include <charconv>
-#include <chrono>
-#include <cmath>
-
-#include "base/text.h"
 #include "platform/libvirt/bulk.h"
 #include "platform/libvirt/errors.h"
+#include "platform/libvirt/guest_answers.h"
+#include "platform/libvirt/text_ptr.h"
 
 namespace virtseer::platform {
 
 namespace {
 
-constexpr std::size_t kMaxWordBytes = 128;
-constexpr std::uint32_t kMostVcpus = 65536;
+using std::chrono::steady_clock;
+using std::chrono::system_clock;
 
-std::string clean(std::string_view text) {
-  return printable(text.substr(0, kMaxWordBytes));
-}
+/// Once a guest has taken so long no further question is put to it.
+constexpr std::chrono::seconds kPatience{10};
 
-/// "fs.3.used-bytes" in 3 and "used-bytes".
-std::optional<std::pair<std::size_t, std::string_view>> indexed(std::string_view name,
-                                                                std::string_view group) {
-  if (!name.starts_with(group)) return std::nullopt;
-  name.remove_prefix(group.size());
-  std::size_t index = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  const auto rest = name.substr(static_cast<std::size_t>(end - name.data()));
-  if (error != std::errc() || !rest.starts_with('.')) return std::nullopt;
-  return std::pair(index, rest.substr(1));
-}
-
-std::optional<std::uint64_t> bytes(double number) {
-  if (!(number >= 0) || number > 1e18) return std::nullopt;
-  return static_cast<std::uint64_t>(number);
-}
-
-void takeFilesystem(std::size_t index, std::string_view key, const Field& field, GuestFacts& into) {
-  if (index >= GuestFacts::kMostFilesystems) return;
-  if (into.filesystems.size() <= index) into.filesystems.resize(index + 1);
-  auto& filesystem = into.filesystems[index];
-  if (key == "mountpoint") filesystem.mountpoint = clean(field.text);
-  if (key == "fstype") filesystem.type = clean(field.text);
-  if (key == "total-bytes") filesystem.total_bytes = bytes(field.number);
-  if (key == "used-bytes") filesystem.used_bytes = bytes(field.number);
-}
-
-/// True if the agent said that it does not answer, or did not; anything else is about one command.
+/// True if nothing answered; any other error is about the one command.
 bool silent() {
   const int code = virGetLastErrorCode();
+#if LIBVIR_CHECK_VERSION(11, 2, 0)
+  if (code == VIR_ERR_AGENT_COMMAND_TIMEOUT) return true;
+#endif
   return code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
          code == VIR_ERR_OPERATION_INVALID || code == VIR_ERR_OPERATION_TIMEOUT;
 }
 
-bool ask(virDomainPtr domain, unsigned types, GuestFacts& into) {
-  virTypedParameterPtr values = nullptr;
-  int count = 0;
-  if (virDomainGetGuestInfo(domain, types, &values, &count, 0) < 0) return false;
-  takeGuestFields(fieldsOf(values, count), into);
-  virTypedParamsFree(values, count);
-  return true;
-}
-
-void askVcpus(virDomainPtr domain, GuestFacts& into) {
-  virTypedParameterPtr values = nullptr;
-  unsigned count = 0;
-  if (virDomainGetGuestVcpus(domain, &values, &count, 0) < 0) return;
-  for (const auto& field : fieldsOf(values, static_cast<int>(count)))
-    if (field.name == "online") into.vcpus_online = countOfList(field.text);
-  virTypedParamsFree(values, static_cast<int>(count));
+/// As lastError(): busy where the guest is not there, timeout where libvirt did not get to it.
+Error whyNot(const Connection& connection) {
+  const bool absent = silent() && virGetLastErrorCode() != VIR_ERR_OPERATION_TIMEOUT;
+  auto error = lastError("qemu-guest-agent", connection.get());
+  if (absent && error.code == Code::failed) error.code = Code::busy;
+  return error;
 }
 
 /// Half of the time that the question took is the error of what it brought.
-void askClock(virDomainPtr domain, GuestFacts& into) {
-  using std::chrono::system_clock;
-  const auto begun = system_clock::now();
-  long long seconds = 0;
-  unsigned nanoseconds = 0;
-  if (virDomainGetTime(domain, &seconds, &nanoseconds, 0) < 0) return;
-  constexpr long long kMost = 1LL << 40;
-  if (seconds < 0 || seconds > kMost || nanoseconds >= 1'000'000'000) return;
-  const auto half = (system_clock::now() - begun) / 2;
-  const auto here = std::chrono::duration_cast<Millis>((begun + half).time_since_epoch());
-  into.clock_offset = Millis(seconds * 1000 + nanoseconds / 1'000'000) - here;
-  into.clock_error = std::chrono::duration_cast<Millis>(half) + Millis(1);
+bool takeClock(std::string_view answer, system_clock::time_point asked, steady_clock::duration took,
+               GuestFacts& into) {
+  const auto told = guestTime(answer);
+  if (!told) return false;
+  const auto here = std::chrono::duration_cast<Millis>((asked + took / 2).time_since_epoch());
+  into.clock_offset = std::chrono::duration_cast<Millis>(*told) - here;
+  into.clock_error = std::chrono::duration_cast<Millis>(took / 2) + Millis(1);
+  return true;
 }
-
-#if LIBVIR_CHECK_VERSION(11, 2, 0)
-constexpr unsigned kLoad = VIR_DOMAIN_GUEST_INFO_LOAD;
-#else
-constexpr unsigned kLoad = 0;
-#endif
 
 }  // namespace
-
-void takeGuestFields(std::span<const Field> fields, GuestFacts& into) {
-  std::string name, version;
-  for (const auto& field : fields) {
-    if (field.name == "os.pretty-name") into.os = clean(field.text);
-    if (field.name == "os.name") name = clean(field.text);
-    if (field.name == "os.version") version = clean(field.text);
-    if (field.name == "os.kernel-release") into.kernel = clean(field.text);
-    if (field.name == "hostname") into.hostname = clean(field.text);
-    if (field.name == "disks.count" && field.number >= 0 && field.number < 1e6)
-      into.disks = static_cast<std::uint32_t>(field.number);
-    if (field.name == "load.1m" && std::isfinite(field.number)) into.load1 = field.number;
-    if (const auto filesystem = indexed(field.name, "fs."))
-      takeFilesystem(filesystem->first, filesystem->second, field, into);
-  }
-  if (into.os.empty() && !name.empty()) into.os = version.empty() ? name : name + " " + version;
-  // What has no place has no name.
-  std::erase_if(into.filesystems, [](const auto& each) { return each.mountpoint.empty(); });
-}
-
-std::optional<std::uint32_t> countOfList(std::string_view list) {
-  std::uint32_t count = 0;
-  while (!list.empty()) {
-    const auto part = list.substr(0, list.find(','));
-    list.remove_prefix(std::min(list.size(), part.size() + 1));
-    std::uint32_t first = 0, last = 0;
-    const char* const end = part.data() + part.size();
-    auto read = std::from_chars(part.data(), end, first);
-    if (read.ec != std::errc()) return std::nullopt;
-    last = first;
-    if (read.ptr != end && *read.ptr == '-') read = std::from_chars(read.ptr + 1, end, last);
-    if (read.ec != std::errc() || read.ptr != end || last < first || last >= kMostVcpus)
-      return std::nullopt;
-    count += last - first + 1;
-    if (count > kMostVcpus) return std::nullopt;
-  }
-  return count;
-}
 
 Result<GuestFacts> guestFactsOf(const Connection& connection, const Uuid& vm,
                                 std::chrono::seconds within) {
   const auto domain = findDomain(connection, vm);
   if (!domain) return fail(domain.error());
-  const auto raw = domain->get();
-  // Without it a guest that reads and never answers holds the call for ever. Drivers whose agents
-  // are made up have no such bound.
-  if (virDomainAgentSetResponseTimeout(raw, static_cast<int>(within.count()), 0) < 0 &&
-      !lastErrorIsUnsupported())
-    return fail(lastError("qemu-guest-agent", connection.get()));
   GuestFacts out;
-  bool any = false;
-  for (const unsigned types :
-       {unsigned{VIR_DOMAIN_GUEST_INFO_OS}, unsigned{VIR_DOMAIN_GUEST_INFO_HOSTNAME},
-        unsigned{VIR_DOMAIN_GUEST_INFO_FILESYSTEM}, unsigned{VIR_DOMAIN_GUEST_INFO_DISKS}, kLoad}) {
-    if (types == 0) continue;
-    const bool told = ask(raw, types, out);
-    any |= told;
-    if (told || !silent()) continue;
-    const bool unresponsive = virGetLastErrorCode() != VIR_ERR_OPERATION_TIMEOUT;
-    auto error = lastError("qemu-guest-agent", connection.get());
-    if (unresponsive && error.code == Code::failed) error.code = Code::busy;
-    return fail(std::move(error));
+  bool answered = false, understood = false;
+  const auto begun = steady_clock::now();
+  for (const auto question : kGuestQuestions) {
+    const auto asked = system_clock::now();
+    const auto before = steady_clock::now();
+    if (before - begun > kPatience)
+      return fail(Code::timeout, "qemu-guest-agent: it answers too slowly");
+    // Not virDomainGetGuestInfo(): that waits for ever unless virDomainAgentSetResponseTimeout()
+    // is called, which holds for everybody who asks this agent, a backup that freezes its file
+    // systems among them.
+    const Text answer(virDomainQemuAgentCommand(domain->get(), commandOf(question),
+                                                static_cast<int>(within.count()), 0));
+    if (!answer && silent()) return fail(whyNot(connection));
+    if (!answer) continue;
+    answered = true;
+    understood |= question == GuestQuestion::time
+                      ? takeClock(answer.get(), asked, steady_clock::now() - before, out)
+                      : takeGuestAnswer(question, answer.get(), out);
   }
-  if (!any) return fail(lastError("qemu-guest-agent", connection.get()));
-  askVcpus(raw, out);
-  askClock(raw, out);
+  if (!answered) return fail(whyNot(connection));
+  if (!understood) return fail(Code::failed, "qemu-guest-agent: nothing it says is understood");
   return out;
 }
 

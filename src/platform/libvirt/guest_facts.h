@@ -1,23 +1,15 @@
 #pragma once
 
-#include <span>
-#include <string_view>
+#include <chrono>
 
 #include "model/machine.h"
 #include "platform/libvirt/connection.h"
-#include "platform/libvirt/translate.h"
 
 namespace virtseer::platform {
 
-/// Takes what fields of virDomainGetGuestInfo() say ("os.pretty-name", "fs.0.mountpoint"), bounded
-/// and clean. What is not understood is left out.
-void takeGuestFields(std::span<const Field> fields, GuestFacts& into);
-
-/// How many numbers a list such as "0-3,5" names; nullopt if it is none, or too long.
-std::optional<std::uint32_t> countOfList(std::string_view list);
-
 /// Asks the qemu-guest-agent; see Environment::guestFacts(). Each of its commands may take
-/// `within`. Blocks for a few times that at most.
+/// `within`, and libvirt's own handshake before it 5 s. Blocks for 20 s at most, unless libvirt
+/// itself hangs.
 Result<GuestFacts> guestFactsOf(const Connection& connection, const Uuid& vm,
                                 std::chrono::seconds within);
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from xml.sax.saxutils import escape, quoteattr
 
-from . import inside, machine
+from . import guest_agent, inside, machine
 from .machine import LabError, run
 
 CHANNEL = "org.virtseer.echo.0"
@@ -170,12 +170,16 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False, stimuli=False, system=None, channels=(CHANNEL,), serial=True):
+            monitor=False, stimuli=False, system=None, channels=(CHANNEL,), serial=True, qemu_ga=False):
         """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of. system: a Debian of
         `debian.py` instead of the appliance, on the local disk; with stimuli the shell alone. channels: names of its
-        virtio ports. serial: whether it has a device for them even if there are none.
+        virtio ports. serial: whether it has a device for them even if there are none. qemu_ga: Debian's qemu-ga in
+        the place of our agent.
         """
         kernel, initramfs = (system.kernel, system.initramfs) if system else self.appliance(stimuli)
+        if qemu_ga:
+            initramfs = guest_agent.initramfs(initramfs, self.lab.folder / "appliance" / "qemu-ga" / "initramfs.gz")
+            arguments = f"{guest_agent.ARGUMENTS} {arguments}"
         accelerator = self.accelerator()
         digest = hashlib.sha256(name.encode()).hexdigest()
         mac = "52:54:00:" + ":".join(digest[i:i + 2] for i in (0, 2, 4))

@@ -21,6 +21,20 @@ TEST_CASE("a VM whose arrival has not ended is moved on by nobody, but may go ba
   CHECK(world.a.migrate(order(kVm, "b", OperationOrigin::returning)));
 }
 
+TEST_CASE("a VM whose definition is being changed is moved by nobody meanwhile") {
+  World world;
+  world.a.changing = true;
+  for (const auto origin : {OperationOrigin::person, OperationOrigin::plan}) {
+    const auto refused = world.a.migrate(order(kVm, "b", origin));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::refused);
+    CHECK_THAT(refused.error().message, Catch::Contains("being enrolled"));
+  }
+  CHECK(world.a.operations->all().empty());
+  world.a.changing = false;
+  CHECK(world.a.migrate(order(kVm, "b")));
+}
+
 TEST_CASE("a VM that has gone is not moved from here, and the answer names where it went") {
   World world;
   world.movesTake(Millis(1'000));

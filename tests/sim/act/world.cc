@@ -65,6 +65,7 @@ void Side::start() {
   context.moved = [this](const Uuid&, PastMove move) { moves.push_back(std::move(move)); };
   context.report = [this](Event event) { events.push_back(std::move(event)); };
   context.arriving = [this](const Uuid&) { return arriving; };
+  context.changing = [this](const Uuid&) { return changing; };
   context.stopped = [this] { return stopped; };
   context.pause = [this](Millis span) { return time_.pause(span); };
   operations =

@@ -68,6 +68,7 @@ class Side {
   double used_cpus = 0;      ///< with both halves: of its 16
   std::optional<Uuid> gone;  ///< a VM "web" that was here once
   bool arriving = false;     ///< the arrival of each of its VMs has not ended
+  bool changing = false;     ///< somebody has the definitions of its VMs changed
   act::MigrationRules rules;
   Wellbeing wellbeing;  ///< of each of its VMs
   std::vector<Event> events;

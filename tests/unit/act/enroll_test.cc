@@ -23,6 +23,7 @@ struct Bench {
   std::set<Uuid> tokens;
   std::vector<Event> events;
   int pauses = 0;
+  std::string operation;
 
   Bench() {
     auto& vm = actions.add(kVm, "web");
@@ -41,6 +42,7 @@ struct Bench {
             },
             .token_file = [](Uuid uuid) { return "/agents/" + uuid.text() + ".token"; },
             .report = [this](Event event) { events.push_back(std::move(event)); },
+            .operation = [this](Uuid) { return operation; },
             .pause = [this](Millis) -> asio::awaitable<void> {
               ++pauses;
               co_return;
@@ -119,6 +121,22 @@ TEST_CASE("what does not fit is refused with the reason, and nothing is changed"
   CHECK(bench.changes() == 0);
 }
 
+TEST_CASE("a VM that virtseer has an operation with is left alone until that has ended") {
+  Bench bench;
+  bench.operation = "a move of it to another host has not ended";
+  const auto dry = bench.ask({}, true);
+  REQUIRE(dry);
+  CHECK_FALSE(dry->plan.fits());
+  const auto refused = bench.ask({});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::refused);
+  CHECK(refused.error().message.find("another host") != std::string::npos);
+  CHECK(bench.ask(kRemove).error().code == Code::refused);
+  CHECK(bench.changes() == 0);
+  bench.operation.clear();
+  CHECK(bench.ask({}));
+}
+
 TEST_CASE("an unknown VM and a lost libvirt keep their codes") {
   Bench bench;
   bench.actions.remove(kVm);
@@ -127,14 +145,18 @@ TEST_CASE("an unknown VM and a lost libvirt keep their codes") {
   CHECK(bench.ask({}).error().code == Code::unreachable);
 }
 
-TEST_CASE("a VM without room for a device is not enrolled, and nothing is told of it") {
+TEST_CASE("a VM without room for a device is not enrolled, which is told with the reason") {
   Bench bench;
   bench.vm().no_room = Error{Code::failed, "no virtio-serial controllers are available"};
   const auto report = bench.ask({});
   REQUIRE_FALSE(report);
   CHECK(report.error().message.find("controllers") != std::string::npos);
   CHECK(bench.actions.count("setBalloonPeriod") == 0);
-  CHECK(bench.events.empty());
+  REQUIRE(bench.events.size() == 1);
+  CHECK(bench.events[0].kind == "vm.enroll_failed");
+  CHECK(bench.events[0].severity == Severity::warning);
+  CHECK(bench.events[0].message.find("controllers") != std::string::npos);
+  CHECK(bench.events[0].message.find("nothing else was done") != std::string::npos);
 }
 
 TEST_CASE("a balloon that cannot be set is said, and the VM enrolled all the same") {
@@ -147,6 +169,15 @@ TEST_CASE("a balloon that cannot be set is said, and the VM enrolled all the sam
   CHECK_FALSE(report->plan.steps[1].done);
   REQUIRE_FALSE(report->plan.notes.empty());
   CHECK(report->plan.notes.back().find("no such call") != std::string::npos);
+  REQUIRE(bench.events.size() == 1);
+  CHECK(bench.events[0].message.find("channel") != std::string::npos);
+  CHECK(bench.events[0].message.find("balloon") == std::string::npos);
+  // With nothing else to do nothing was done.
+  bench.actions.failNext(Call::set_balloon_period, {Code::unsupported, "no such call"});
+  const auto again = bench.ask({});
+  REQUIRE(again);
+  CHECK_FALSE(again->changed);
+  CHECK(bench.events.size() == 1);
 }
 
 TEST_CASE("a change is looked at afterwards, not believed") {
@@ -160,7 +191,8 @@ TEST_CASE("a change is looked at afterwards, not believed") {
   REQUIRE_FALSE(report);
   CHECK(report.error().message.find("not let go") != std::string::npos);
   CHECK(bench.pauses > 0);
-  CHECK(bench.events.empty());
+  REQUIRE(bench.events.size() == 1);
+  CHECK(bench.events[0].kind == "vm.enroll_failed");
 }
 
 TEST_CASE("taking it back removes channel and token, and twice does no harm") {

@@ -109,6 +109,7 @@ TEST_CASE("a request to enroll that makes no sense reaches nobody, and names wha
       {R"({"dry_run":"yes"})", "dry_run"},
       {R"({"remove":1})", "remove"},
       {R"({"next_start":"now"})", "next_start"},
+      {R"({"next_start":true,"way":"vsock"})", "next_start"},
       {R"({"way":"carrier pigeon"})", "way"},
       {R"({"way":7})", "way"},
       {R"({"address":"192.0.2.1:1"})", "address"},

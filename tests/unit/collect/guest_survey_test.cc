@@ -144,6 +144,27 @@ TEST_CASE("a guest that hangs holds up nobody else, and is never asked twice at 
   bench.time.settle();
 }
 
+TEST_CASE("a guest that takes its time with each answer rests the longer") {
+  Bench bench;
+  GuestSurvey survey(bench.clock, bench.environment, {.interval = Millis(10'000)}, bench.take(),
+                     bench.pause());
+  const Ended ended(bench);
+  bench.add(1);
+  bench.environment.setGuest(uuid(1), facts());
+  survey.setVms(bench.vms);
+  survey.start(bench.tasks);
+  bench.environment.hold(Call::guest_facts);
+  bench.time.run(Millis(30'000));
+  REQUIRE(bench.environment.held(Call::guest_facts) == 1);
+  bench.environment.release(Call::guest_facts);
+  bench.time.settle();
+  CHECK(survey.view(uuid(1)).silent.empty());
+  bench.time.run(Millis(190'000));
+  CHECK(bench.environment.count("guestFacts") == 1);
+  bench.time.run(Millis(120'000));
+  CHECK(bench.environment.count("guestFacts") >= 2);
+}
+
 TEST_CASE("VMs without the channel, VMs that are off and a libvirt that is away are not asked") {
   Bench bench;
   GuestSurvey survey(bench.clock, bench.environment, {.interval = Millis(5'000)}, bench.take(),

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "daemon/service_options.h"
+
 using namespace virtseer;
 using namespace virtseer::daemon;
 namespace fs = std::filesystem;
@@ -76,4 +78,14 @@ TEST_CASE("a folder that cannot be made is named") {
   const auto made = tokens.make(kVm);
   REQUIRE_FALSE(made);
   CHECK(made.error().message.find("/file/agents") != std::string::npos);
+}
+
+TEST_CASE("tokens are made where the listener looks for them") {
+  Config config;
+  config.state.directory = "/var/lib/virtseer";
+  CHECK(tokenFolder(config) == "/var/lib/virtseer/agents");
+  CHECK(listenerOptions(config).tokens == tokenFolder(config));
+  config.echo.tokens = "/srv/tokens";
+  CHECK(tokenFolder(config) == "/srv/tokens");
+  CHECK(listenerOptions(config).tokens == tokenFolder(config));
 }

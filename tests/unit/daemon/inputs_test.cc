@@ -38,6 +38,36 @@ TEST_CASE("an agent that comes by another way needs no channel") {
   CHECK(has(inputs.present, "agent"));
 }
 
+TEST_CASE("a VM with nothing is told all that it lacks, each with what to do") {
+  auto vm = running();
+  vm.environment = "qemu:///system";
+  vm.balloon_period_s.reset();
+  const auto inputs = inputsOf(vm, {}, false);
+  CHECK(inputs.present == std::vector<std::string>{"libvirt"});
+  REQUIRE(inputs.missing.size() == 3);
+  CHECK(has(inputs.missing, "balloon: the VM has none"));
+  CHECK(has(inputs.missing, "agent: the VM has no channel"));
+  CHECK(has(inputs.missing, "qemu-guest-agent: the VM has no channel"));
+}
+
+TEST_CASE("a VM with qemu-guest-agent alone is told that the agent is missing") {
+  auto vm = running();
+  vm.environment = "qemu:///system";
+  vm.has_guest_agent = true;
+  const auto inputs = inputsOf(vm, {}, true, {.facts = GuestFacts{}, .silent = ""});
+  CHECK(inputs.present == std::vector<std::string>{"libvirt", "balloon", "qemu-guest-agent"});
+  REQUIRE(inputs.missing.size() == 1);
+  CHECK(has(inputs.missing, "agent: the VM has no channel"));
+}
+
+TEST_CASE("a container is sent to TLS") {
+  auto vm = running();
+  vm.environment = "lxc:///";
+  const auto inputs = inputsOf(vm, {}, true);
+  REQUIRE(inputs.missing.size() == 1);
+  CHECK(inputs.missing[0].find("--tls") != std::string::npos);
+}
+
 TEST_CASE("a qemu-guest-agent is an input while it answers, and missed where it should") {
   auto vm = running();
   AgentLink agent;

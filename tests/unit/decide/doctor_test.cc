@@ -18,6 +18,7 @@ CheckedVm seen(std::uint8_t number, const std::string& name) {
   out.vm.name = name;
   out.vm.environment = "qemu:///system";
   out.vm.state = VmState::running;
+  out.vm.persistent = true;
   out.vm.role = Role::production;
   out.vm.has_channel = true;
   out.vm.balloon_period_s = 5;
@@ -90,6 +91,16 @@ TEST_CASE("a VM without a channel is to be enrolled, with the command for it") {
   CHECK(finding.command == "virtseer enroll web");
 }
 
+TEST_CASE("a container is to be enrolled over TLS") {
+  const auto finding = ofVm([](CheckedVm& vm) {
+    vm.vm.environment = "lxc:///";
+    vm.vm.has_channel = false;
+    vm.agent = {};
+  });
+  CHECK(finding.kind == "vm.channel_missing");
+  CHECK(finding.command == "virtseer enroll web --tls ADDRESS:PORT");
+}
+
 TEST_CASE("an agent that reaches the daemon without a channel needs none") {
   auto up = well();
   up.vms[0].vm.has_channel = false;
@@ -154,6 +165,10 @@ TEST_CASE("a balloon that tells nothing is found, whatever the cause") {
   const auto silent = ofVm([](CheckedVm& vm) { vm.vm.balloon_period_s = 0; });
   CHECK(silent.kind == "vm.balloon_silent");
   CHECK(silent.command == "virsh dommemstat web --period 5 --live --config");
+  CHECK(ofVm([](CheckedVm& vm) {
+          vm.vm.balloon_period_s = 0;
+          vm.vm.persistent = false;
+        }).command == "virsh dommemstat web --period 5 --live");
   CHECK(ofVm([](CheckedVm& vm) { vm.balloon_updated = kNow - Millis(46'000); }).kind ==
         "vm.balloon_stale");
   CHECK(ofVm([](CheckedVm& vm) { vm.balloon_updated.reset(); }).kind == "vm.balloon_stale");
@@ -179,6 +194,10 @@ TEST_CASE("a clock that is off by more than it is known to within is found") {
   CHECK(ofVm(with(90'000, 10)).severity == Severity::error);
   auto up = well();
   with(3'000, 1'500)(up.vms[0]);
+  CHECK(diagnose(up).empty());
+  // What it said before it fell silent counts no more.
+  with(90'000, 10)(up.vms[0]);
+  up.vms[0].guest_silent = "not connected";
   CHECK(diagnose(up).empty());
 }
 

@@ -96,6 +96,18 @@ TEST_CASE("what speaks against enrolling is named") {
     REQUIRE(failing(enrollPlan(facts, kWish)));
     CHECK(failing(enrollPlan(facts, kWish))->name == "job");
   }
+  SECTION("an operation between two jobs") {
+    facts.operation = "a move of it to another host has not ended";
+    CHECK(failing(enrollPlan(facts, kWish))->name == "operation");
+    CHECK(enrollPlan(facts, kWish).refusal().find("another host") != std::string::npos);
+  }
+  SECTION("another channel of that name, with which it would not start") {
+    facts.config->name_taken = true;
+    CHECK(failing(enrollPlan(facts, kWish))->name == "name");
+    auto remove = kWish;
+    remove.remove = true;
+    CHECK(enrollPlan(facts, remove).fits());
+  }
   SECTION("a migration that has not ended") {
     facts.presence.state = Presence::State::incoming;
     CHECK(failing(enrollPlan(facts, kWish))->name == "state");
@@ -123,6 +135,10 @@ TEST_CASE("what speaks against enrolling is named") {
     CHECK(enrollPlan(facts, tls).fits());
     tls.way = EchoWay::vsock;
     CHECK(failing(enrollPlan(facts, tls))->name == "driver");
+    // Its token can be taken back all the same.
+    auto remove = kWish;
+    remove.remove = true;
+    CHECK(enrollPlan(facts, remove).fits());
   }
   SECTION("a machine without hot-plug, while it runs") {
     facts.machine = GENERATE("isapc", "microvm");
@@ -146,6 +162,7 @@ TEST_CASE("a running VM without a free port is enrolled for its next start, if t
   const auto plan = enrollPlan(facts, next);
   CHECK(plan.fits());
   CHECK(step(plan, EnrollStep::Kind::channel)->affects == Affects{.live = false, .config = true});
+  CHECK(step(plan, EnrollStep::Kind::balloon)->affects == Affects{.live = false, .config = true});
   CHECK(plan.notes.size() == 1);
   facts.config.reset();
   CHECK(failing(enrollPlan(facts, next))->name == "state");
@@ -158,6 +175,17 @@ TEST_CASE("a running VM without a free port is enrolled for its next start, if t
   auto remove = kWish;
   remove.remove = true;
   CHECK(enrollPlan(facts, remove).fits());
+}
+
+TEST_CASE("a VM that was saved wakes up without the change, which is said") {
+  auto facts = bare();
+  facts.live.reset();
+  facts.presence = {.state = Presence::State::off, .defined = true, .reason = "off: saved"};
+  facts.saved = true;
+  const auto plan = enrollPlan(facts, kWish);
+  CHECK(plan.fits());
+  REQUIRE(plan.notes.size() == 1);
+  CHECK(plan.notes[0].find("saved") != std::string::npos);
 }
 
 TEST_CASE("another manager of the VM is named, and no reason to refuse") {
@@ -213,6 +241,16 @@ TEST_CASE("over TLS and vsock no channel is added, and the guest is told where t
   words.clear();
   for (const auto& line : guestWords(wish, "")) words += line + "\n";
   CHECK(words.find("server = vsock://2:9999") != std::string::npos);
+}
+
+TEST_CASE("a container is enrolled by TLS, anything else by its channel") {
+  Vm vm;
+  vm.uuid = kVm;
+  vm.name = "web";
+  vm.environment = "qemu:///system";
+  CHECK(enrollCommand(vm) == "virtseer enroll web");
+  vm.environment = "lxc:///";
+  CHECK(enrollCommand(vm) == "virtseer enroll web --tls ADDRESS:PORT");
 }
 
 TEST_CASE("a name that a shell would take apart is not put into a command") {

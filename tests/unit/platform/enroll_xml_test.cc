@@ -42,6 +42,18 @@ TEST_CASE("the echo channel is found as it stands, so that it can be taken away"
                   .side.channel);
 }
 
+TEST_CASE("a channel of that name which the daemon cannot open takes the name") {
+  CHECK_FALSE(parsed(kChannel).side.name_taken);
+  CHECK_FALSE(parsed("").side.name_taken);
+  for (const char* channel :
+       {"<channel type='pty'><target type='virtio' name='org.virtseer.echo.0'/></channel>",
+        "<channel type='unix'><target type='xen' name='org.virtseer.echo.0'/></channel>"}) {
+    CHECK(parsed(channel).side.name_taken);
+    CHECK_FALSE(parsed(channel).side.channel);
+    CHECK(parsed(channel).channel.empty());
+  }
+}
+
 TEST_CASE("a port is free where a controller is there whose ports are not all taken") {
   CHECK_FALSE(parsed("").side.port_free);
   CHECK(parsed("<controller type='virtio-serial' index='0'/>").side.port_free);
