@@ -24,34 +24,35 @@ std::string returning(const std::string& value) {
 TEST_CASE("what a guest says of itself becomes facts") {
   const auto system = taken(
       Question::system,
-      R"({"return":{"name":"Debian GNU/Linux","kernel-release":"6.1.0-28-amd64","version":"12 (bookworm)",
+      R"json({"return":{"name":"Debian GNU/Linux","kernel-release":"6.1.0-28-amd64","version":"12 (bookworm)",
       "pretty-name":"Debian GNU/Linux 12 (bookworm)","version-id":"12","machine":"x86_64","id":"debian"}
-})");
+})json");
   CHECK(system.os == "Debian GNU/Linux 12 (bookworm)");
-CHECK(system.kernel == "6.1.0-28-amd64");
-CHECK(taken(Question::hostname, R"({"return":{"host-name":"web"}})").hostname == "web");
-const auto filesystems =
-    taken(
-        Question::filesystems,
-        R"({"return":[{"name":"vda1","total-bytes":1000,"mountpoint":"/","used-bytes":400,"type":"ext4",
+  CHECK(system.kernel == "6.1.0-28-amd64");
+  CHECK(taken(Question::hostname, R"({"return":{"host-name":"web"}})").hostname == "web");
+  const auto filesystems =
+      taken(
+          Question::filesystems,
+          R"({"return":[{"name":"vda1","total-bytes":1000,"mountpoint":"/","used-bytes":400,"type":"ext4",
       "disk":[{"bus-type":"virtio","bus":0,"unit":0,"pci-controller":{"bus":4,"slot":0,"domain":0,"function":0},
       "dev":"/dev/vda1","target":0}]},{"mountpoint":"/boot"},{"name":"nowhere"}]})")
-        .filesystems;
-REQUIRE(filesystems.size() == 2);
-CHECK(filesystems[0] == GuestFacts::Filesystem{"/", "ext4", 1000, 400});
-CHECK(filesystems[1].mountpoint == "/boot");
-CHECK_FALSE(filesystems[1].total_bytes);
-CHECK(
-    taken(Question::disks,
+          .filesystems;
+  REQUIRE(filesystems.size() == 2);
+  CHECK(filesystems[0] == GuestFacts::Filesystem{"/", "ext4", 1000, 400});
+  CHECK(filesystems[1].mountpoint == "/boot");
+  CHECK_FALSE(filesystems[1].total_bytes);
+  CHECK(
+      taken(
+          Question::disks,
           R"({"return":[{"name":"/dev/vda","partition":false},{"name":"/dev/vda1","partition":true},
               {"name":"/dev/vdb","partition":false}]})")
-        .disks == 2u);
-CHECK(taken(Question::vcpus, R"({"return":[{"online":true,"can-offline":false,"logical-id":0},
+          .disks == 2u);
+  CHECK(taken(Question::vcpus, R"({"return":[{"online":true,"can-offline":false,"logical-id":0},
               {"online":true,"logical-id":1},{"online":false,"logical-id":2}]})")
-          .vcpus_online == 2u);
-CHECK(taken(Question::load, R"({"return":{"load1m":0.5,"load5m":1,"load15m":2}})").load1 == 0.5);
-CHECK(guestTime(R"({"return":1769846700123456789})") ==
-      std::chrono::nanoseconds(1769846700123456789));
+            .vcpus_online == 2u);
+  CHECK(taken(Question::load, R"({"return":{"load1m":0.5,"load5m":1,"load15m":2}})").load1 == 0.5);
+  CHECK(guestTime(R"({"return":1769846700123456789})") ==
+        std::chrono::nanoseconds(1769846700123456789));
 }
 
 TEST_CASE("a system without a name of its own is called by its parts") {
