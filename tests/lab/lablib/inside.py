@@ -1,10 +1,10 @@
 """The inside of a guest: a shell in the probe appliance, on a virtio port of its own, and a disk of known slowness."""
 
-import gzip
 import secrets
 import socket
 import struct
 
+from . import cpio
 from .machine import LabError, run
 
 PORT = "org.virtseer.stimulus.0"
@@ -80,14 +80,6 @@ def _crasher():
     return elf + struct.pack("<IIQQQQQQ", 1, 5, 0, place, place, size, size, 0x1000) + code
 
 
-def _member(number, path, mode, content, device=(0, 0)):
-    """One member of a cpio archive in the format newc."""
-    name = path.encode() + b"\0"
-    fields = (number, mode, 0, 0, 1, 0, len(content), 0, 0, *device, len(name), 0)
-    head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
-    return head + bytes(-len(head) % 4) + content + bytes(-len(content) % 4)
-
-
 def archive(busybox="/bin/busybox"):
     """What is laid over the appliance: busybox under all its names, and the programs above."""
     try:
@@ -102,8 +94,7 @@ def archive(busybox="/bin/busybox"):
                 ("bin/crasher", 0o100755, _crasher()), ("stimulus", 0o100755, PROGRAM.encode())]
     # A shell that starts something in the background wants it before /dev is mounted.
     members.append(("dev/null", 0o020666, b"", (1, 3)))
-    members.append(("TRAILER!!!", 0, b""))
-    return gzip.compress(b"".join(_member(i, *member) for i, member in enumerate(members, 1)), mtime=0)
+    return cpio.packed(members)
 
 
 class Inside:
