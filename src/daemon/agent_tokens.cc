@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
+
 namespace virtseer::daemon {
 namespace {
 
@@ -20,20 +22,6 @@ Error systemError(const std::filesystem::path& path, std::string_view what) {
   return {number == ENOSPC ? Code::full : Code::failed,
           fmt::format("{}: {}: {}", path.string(), what, std::strerror(number))};
 }
-
-class File {
- public:
-  explicit File(int number) : number_(number) {}
-  ~File() {
-    if (number_ >= 0) ::close(number_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int number() const { return number_; }
-
- private:
-  const int number_;
-};
 
 Result<std::string> randomToken() {
   std::array<unsigned char, kTokenBytes> bytes{};
@@ -46,12 +34,12 @@ Result<std::string> randomToken() {
 
 /// Writes a file that nobody but its owner ever could read.
 Result<void> writeFile(const std::filesystem::path& path, std::string_view text) {
-  const File file(
+  const Descriptor file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (file.number() < 0) return fail(systemError(path, "cannot be made"));
-  if (::fchmod(file.number(), 0600) != 0 ||
-      ::write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(file.number()) != 0)
+  if (!file) return fail(systemError(path, "cannot be made"));
+  if (::fchmod(file.get(), 0600) != 0 ||
+      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::fsync(file.get()) != 0)
     return fail(systemError(path, "cannot be written"));
   return {};
 }
@@ -79,8 +67,8 @@ Result<bool> AgentTokens::make(const Uuid& vm) const {
   fresh += ".new";
   if (auto written = writeFile(fresh, *token); !written) return fail(written.error());
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(systemError(path, "cannot be made"));
-  const File folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.number() < 0 || ::fsync(folder.number()) != 0)
+  const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || ::fsync(folder.get()) != 0)
     return fail(systemError(folder_, "cannot be written through"));
   return false;
 }

@@ -89,13 +89,8 @@ asio::awaitable<Result<EnrollReport>> DaemonDecisions::enroll(std::string name,
                    printable(vm->environment) + " is not among libvirt.uris any more");
   if (!request.dry_run && !enrolling_.insert(vm->uuid).second)
     co_return fail(Code::busy, fmt::format("{} is being enrolled already", printable(vm->name)));
-  act::EnrollOrder order{.vm = vm->uuid,
-                         .wish = {.remove = request.remove,
-                                  .way = request.way,
-                                  .address = std::move(request.address),
-                                  .balloon_period_s = config_.libvirt.balloon_period_s,
-                                  .next_start = request.next_start},
-                         .dry_run = request.dry_run};
+  act::EnrollOrder order{
+      .vm = vm->uuid, .wish = enrollWish(config_, request), .dry_run = request.dry_run};
   const auto answer = std::make_shared<Enrolling::Answer>(loop_);
   tasks_.spawn("enrolling " + vm->uuid.text(),
                runEnrolling(std::make_unique<Enrolling>(environment->actions(), enrolling_,

@@ -43,6 +43,21 @@ collect::AgentListenerOptions listenerOptions(const Config& config) {
   return options;
 }
 
+EnrollWish enrollWish(const Config& config, const api::EnrollRequest& request) {
+  const auto vsock = config.echo.listen_vsock;
+  EnrollWish wish{.remove = request.remove,
+                  .way = request.way,
+                  .address = request.address,
+                  .balloon_period_s = config.libvirt.balloon_period_s,
+                  .next_start = request.next_start};
+  if (wish.way == EchoWay::tls) wish.listens = !config.echo.listen_tls.empty();
+  if (wish.way == EchoWay::vsock) {
+    wish.listens = vsock != 0;
+    if (wish.address.empty() && !wish.remove && wish.listens) wish.address = std::to_string(vsock);
+  }
+  return wish;
+}
+
 collect::HostProbeOptions probeOptions(const Config& config) {
   collect::HostProbeOptions options;
   options.cgroup = config.host.cgroup;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "api/decisions.h"
 #include "collect/agent_links.h"
 #include "collect/agent_listener.h"
 #include "collect/host_probe.h"
@@ -23,6 +24,8 @@ collect::AgentListenerOptions listenerOptions(const Config& config);
 std::filesystem::path tokenFolder(const Config& config);
 /// Whether agents may call at all.
 bool listensToAgents(const Config& config);
+/// What a person asks for, with what this host has to offer.
+EnrollWish enrollWish(const Config& config, const api::EnrollRequest& request);
 collect::HostProbeOptions probeOptions(const Config& config);
 
 /// The first word of a file; empty without a file. invalid: none of at least 16 characters.

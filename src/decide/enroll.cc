@@ -11,7 +11,8 @@
 namespace virtseer::decide {
 namespace {
 
-constexpr std::uint32_t kVsockPort = 8688;
+/// Where nobody says which.
+constexpr std::uint32_t kVsockPort = 8687;
 
 std::string where(const Affects& affects) {
   if (affects.live && affects.config) return "the running VM and its definition";
@@ -167,6 +168,11 @@ void addNotes(const EnrollFacts& facts, const EnrollWish& wish, EnrollPlan& plan
         "it was saved and wakes up as it was then, without the change: do this again once it runs");
   if (wish.remove && wish.way == EchoWay::channel)
     plan.notes.push_back("the statistics of its balloon stay as they are");
+  if (wish.way != EchoWay::channel && !wish.remove && !wish.listens)
+    plan.notes.push_back(
+        fmt::format("this host's daemon takes no calls of agents that way yet: set echo.listen_{} "
+                    "in its configuration",
+                    name(wish.way)));
   const auto side = facts.live ? facts.live : facts.config;
   if (wish.way == EchoWay::vsock && !wish.remove && side && !side->vsock)
     plan.notes.push_back(
@@ -222,10 +228,11 @@ std::vector<std::string> guestWords(const EnrollWish& wish, const std::string& t
   if (wish.way == EchoWay::tls)
     out.push_back(
         "copy the certificate that signs the host's (echo.tls_certificate) into the guest and name "
-        "it there: server_ca = /etc/virtseer-agent.ca");
+        "it there: server_ca = /etc/virtseer-agent/ca.pem");
   out.push_back(
-      fmt::format("copy the host's file {} into the guest with mode 0600 and name it there: "
-                  "token_file = /etc/virtseer-agent.token",
+      fmt::format("copy the host's file {} into the guest, for root and the agent alone (chown "
+                  "root:virtseer-agent, chmod 640), and name it there: token_file = "
+                  "/etc/virtseer-agent/token",
                   token_file.empty() ? "with the token" : printable(token_file)));
   return out;
 }

@@ -61,6 +61,7 @@ struct EnrollWish {
   bool remove = false;  ///< take it back
   EchoWay way = EchoWay::channel;
   std::string address;  ///< tls: where the guest reaches this host, "ADDRESS:PORT"; vsock: "PORT"
+  bool listens = true;  ///< this host's daemon takes calls of agents by that way
   std::uint32_t balloon_period_s = 0;  ///< 0: leave the balloon alone
   /// Change its definition alone: a running VM has it once it was shut off and started again.
   bool next_start = false;

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "collect/agent_tokens.h"
 #include "daemon/service_options.h"
 
 using namespace virtseer;
@@ -62,6 +63,15 @@ TEST_CASE("a token is 256 random bits that only its owner can read, made once") 
   CHECK(contents(tokens.file(kVm)) != token);
 }
 
+TEST_CASE("a token that was made is one that the listener takes") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path);
+  REQUIRE(tokens.make(kVm));
+  const auto token = collect::readAgentToken(folder.path, kVm);
+  REQUIRE(token);
+  CHECK(*token == contents(tokens.file(kVm)));
+}
+
 TEST_CASE("nothing but the token is left in its folder") {
   const Folder folder;
   const AgentTokens tokens(folder.path);
@@ -88,4 +98,21 @@ TEST_CASE("tokens are made where the listener looks for them") {
   config.echo.tokens = "/srv/tokens";
   CHECK(tokenFolder(config) == "/srv/tokens");
   CHECK(listenerOptions(config).tokens == tokenFolder(config));
+}
+
+TEST_CASE("who is to call by vsock is told the port of this host, and whether anybody listens") {
+  Config config;
+  api::EnrollRequest request{.way = EchoWay::vsock};
+  CHECK_FALSE(enrollWish(config, request).listens);
+  CHECK(enrollWish(config, request).address.empty());
+  config.echo.listen_vsock = 9001;
+  CHECK(enrollWish(config, request).listens);
+  CHECK(enrollWish(config, request).address == "9001");
+  request.address = "9002";
+  CHECK(enrollWish(config, request).address == "9002");
+
+  request = {.way = EchoWay::tls, .address = "192.0.2.1:8687"};
+  CHECK_FALSE(enrollWish(config, request).listens);
+  config.echo.listen_tls = "192.0.2.1:8687";
+  CHECK(enrollWish(config, request).listens);
 }

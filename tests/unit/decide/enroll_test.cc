@@ -1,5 +1,6 @@
 #include "decide/enroll.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 using namespace virtseer;
@@ -241,6 +242,22 @@ TEST_CASE("over TLS and vsock no channel is added, and the guest is told where t
   words.clear();
   for (const auto& line : guestWords(wish, "")) words += line + "\n";
   CHECK(words.find("server = vsock://2:9999") != std::string::npos);
+}
+
+TEST_CASE("a host that takes no calls of agents says so to whom is to call") {
+  auto wish = kWish;
+  wish.way = EchoWay::tls;
+  wish.address = "192.0.2.1:8687";
+  const auto told = [](const EnrollWish& of) {
+    return std::ranges::any_of(enrollPlan(bare(), of).notes, [](const std::string& note) {
+      return note.find("echo.listen_tls") != std::string::npos;
+    });
+  };
+  CHECK_FALSE(told(wish));
+  wish.listens = false;
+  CHECK(told(wish));
+  wish.remove = true;
+  CHECK_FALSE(told(wish));
 }
 
 TEST_CASE("a container is enrolled by TLS, anything else by its channel") {
