@@ -141,6 +141,14 @@ Result<void> AgentLinks::offer(Uuid vm, std::unique_ptr<platform::Channel> chann
   return {};
 }
 
+void AgentLinks::endCall(Uuid vm) {
+  const auto found = links_.find(vm);
+  if (found == links_.end() || found->second->caller.empty()) return;
+  auto& link = *found->second;
+  link.offered.reset();
+  if (link.connection) link.connection->end("its token was taken back");
+}
+
 void AgentLinks::disconnect(Link& link) {
   link.offered.reset();
   if (link.connection) link.connection->end(link.idle);

@@ -110,6 +110,9 @@ class AgentLinks {
   /// or busy (it flooded, or its echoes cannot be stored now: later).
   Result<void> offer(Uuid vm, std::unique_ptr<platform::Channel> channel, std::string caller);
 
+  /// Ends the call of the VM's agent, if it is served by one: what proved it holds no longer.
+  void endCall(Uuid vm);
+
   /// To be called right after SeriesStore::takeCommit(): what was appended until now is in that
   /// commit or an earlier one. May be left out; then acknowledgements come one commit later.
   void commitTaken();

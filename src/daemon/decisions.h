@@ -42,6 +42,8 @@ class DaemonDecisions final : public api::Decisions {
     std::function<platform::Environment*(const std::string& uri)> environment;
     /// What the doctor looks at, but for what the planner knows.
     std::function<boost::asio::awaitable<CheckUp>()> check_up;
+    /// A VM's token is gone: ends the call of its agent.
+    std::function<void(const Uuid&)> end_call;
     /// Runs what waits for files.
     std::function<boost::asio::awaitable<Result<bool>>(std::function<Result<bool>()>)> files;
   };

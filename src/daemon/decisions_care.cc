@@ -62,7 +62,9 @@ act::EnrollContext DaemonDecisions::enrollContext() {
   const AgentTokens tokens(tokenFolder(config_));
   return {.clock = clock_,
           .token = [this, tokens](Uuid vm, act::TokenAct what) -> asio::awaitable<Result<bool>> {
-            return parts_.files([tokens, vm, what] { return tokens.act(vm, what); });
+            auto had = co_await parts_.files([tokens, vm, what] { return tokens.act(vm, what); });
+            if (had && what == act::TokenAct::drop) parts_.end_call(vm);
+            co_return had;
           },
           .token_file = [tokens](Uuid vm) { return tokens.file(vm).string(); },
           .report = parts_.report,

@@ -300,6 +300,7 @@ void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
           .dirty_rate = [this](const Uuid& vm) { return places.front().dirty_rates->of(vm); },
           .environment = [this](const std::string& uri) { return environmentOf(places, uri); },
           .check_up = [this] { return gatherCheckUp(); },
+          .end_call = [this](const Uuid& vm) { links.endCall(vm); },
           .files =
               [this](std::function<Result<bool>()> job) {
                 return files.run("tokens of guests", kFilesDeadline, std::move(job));

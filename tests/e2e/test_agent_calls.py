@@ -1,5 +1,6 @@
 """Agents that call: the real agent and the real daemon over TLS on loopback."""
 
+import json
 import os
 import pathlib
 import socket
@@ -127,6 +128,27 @@ def test_a_host_with_another_certificate_never_hears_the_token(calls, tmp_path):
     wait_for(lambda: "not signed by one in server_ca" in agent.said(), 30, "the agent refuses the host")
     assert calls.metric("virtseer_agent_calls_denied_total") == 0
     assert calls.metric("virtseer_agent_calls_accepted_total") == 0
+
+
+def test_a_vm_enrolled_over_tls_is_heard_by_its_token_until_that_is_taken_back(calls):
+    def enroll(*arguments):
+        done = calls.service.daemon.cli("--output", "json", "enroll", VM, *arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    (calls.service.folder / "state/agents" / f"{VM}.token").unlink()
+    told = enroll("--tls", f"127.0.0.1:{calls.port}")
+    assert told["changed"] and not any("echo.listen_tls" in note for note in told["notes"])
+    assert any(f"server = tls://127.0.0.1:{calls.port}" in line for line in told["guest"])
+    file = pathlib.Path(told["token_file"])
+    token = file.read_text(encoding="utf-8").strip()
+    calls.agent(token=token)
+    wait_for(lambda: calls.link()["state"] == "connected" and calls.link()["echoes"] >= 1, 30, "echoes by its token")
+    assert token not in calls.service.log() and token not in json.dumps(calls.service.daemon.get("events"))
+
+    assert enroll("--remove")["changed"] and not file.exists()
+    wait_for(lambda: calls.link()["state"] != "connected", 30, "the call ends with its token")
+    wait_for(lambda: calls.metric("virtseer_agent_calls_denied_total") >= 1, 30, "the agent is denied from then on")
 
 
 def test_silent_and_foreign_callers_hold_little_and_others_are_served(calls):

@@ -97,6 +97,27 @@ TEST_CASE("an agent that ended its call is told to be lost, and welcome when it 
   REQUIRE(bench.untilState(AgentLink::State::connected));
 }
 
+TEST_CASE("a call ends with the token that let it in, and what came by the channel stays") {
+  Calls bench;
+  bench.setVms({bench.bareVm()});
+  FakeAgent agent(bench.phone(), 7);
+  REQUIRE(bench.call());
+  REQUIRE(bench.untilState(AgentLink::State::connected));
+  bench.links.endCall(kVm);
+  REQUIRE(bench.until([&] { return !bench.phone().hostConnected(); }));
+  bench.clock.advance(Millis(11'000));
+  REQUIRE(bench.untilState(AgentLink::State::absent));
+
+  FakeAgent inside(bench.port(), 8);
+  bench.setVms({runningVm(kVm, "web")});
+  REQUIRE(bench.untilState(AgentLink::State::connected));
+  bench.links.endCall(kVm);
+  inside.echo();
+  REQUIRE(bench.untilWhole(1));
+  CHECK(bench.port().hostConnected());
+  bench.links.endCall(kPhone);
+}
+
 TEST_CASE("calls are refused for VMs that are not here, do not run, or misbehaved just now") {
   Calls bench;
   FakeAgent agent(bench.phone(), 7);
