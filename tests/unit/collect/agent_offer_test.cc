@@ -105,6 +105,7 @@ TEST_CASE("a call ends with the token that let it in, and what came by the chann
   REQUIRE(bench.untilState(AgentLink::State::connected));
   bench.links.endCall(kVm);
   REQUIRE(bench.until([&] { return !bench.phone().hostConnected(); }));
+  REQUIRE(bench.untilState(AgentLink::State::connecting));
   bench.clock.advance(Millis(11'000));
   REQUIRE(bench.untilState(AgentLink::State::absent));
 

@@ -102,7 +102,8 @@ TEST_CASE("tokens are made where the listener looks for them") {
 
 TEST_CASE("who is to call by vsock is told the port of this host, and whether anybody listens") {
   Config config;
-  api::EnrollRequest request{.way = EchoWay::vsock};
+  api::EnrollRequest request;
+  request.way = EchoWay::vsock;
   CHECK_FALSE(enrollWish(config, request).listens);
   CHECK(enrollWish(config, request).address.empty());
   config.echo.listen_vsock = 9001;
@@ -111,7 +112,8 @@ TEST_CASE("who is to call by vsock is told the port of this host, and whether an
   request.address = "9002";
   CHECK(enrollWish(config, request).address == "9002");
 
-  request = {.way = EchoWay::tls, .address = "192.0.2.1:8687"};
+  request.way = EchoWay::tls;
+  request.address = "192.0.2.1:8687";
   CHECK_FALSE(enrollWish(config, request).listens);
   config.echo.listen_tls = "192.0.2.1:8687";
   CHECK(enrollWish(config, request).listens);
