@@ -219,7 +219,7 @@ def test_a_guest_that_is_being_moved_is_not_enrolled(lab, guest):
         told = json.loads(here.cli("--output", "json", "enroll", NAME, "--remove", "--dry-run").stdout)
         assert not told["fits"] and not next(c for c in told["checks"] if c["name"] == "operation")["held"]
         assert definitions(source) == before
-        assert here.cli("abort", begun["id"]).returncode == 0
+        assert here.cli("abort", begun["operation"]["id"]).returncode == 0
         wait_for(lambda: here.get("operations", active="true")["items"] == [], BOOT, "the move has ended")
         enroll(here, "--remove")
     finally:
