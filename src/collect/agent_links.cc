@@ -131,6 +131,7 @@ Result<void> AgentLinks::offer(Uuid vm, std::unique_ptr<platform::Channel> chann
     return fail(Code::busy, "the agent is left alone for a while: " + link->view.reason);
   link->offered = std::move(channel);
   link->caller = std::move(caller);
+  link->unanswered = 0;
   link->called = link->wanted = true;
   link->idle.clear();
   if (link->view.state == AgentLink::State::absent) link->view.state = AgentLink::State::connecting;
@@ -198,6 +199,12 @@ AgentLink AgentLinks::view(Uuid vm) const {
   AgentLink unknown;
   unknown.reason = "the VM is not on this host";
   return unknown;
+}
+
+bool AgentLinks::goesAlong(Uuid vm) const {
+  const auto found = links_.find(vm);
+  return found != links_.end() && found->second->view.state == AgentLink::State::connected &&
+         found->second->caller.empty();
 }
 
 AgentTotals AgentLinks::totals() const {
