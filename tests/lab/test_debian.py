@@ -3,11 +3,9 @@
 import subprocess
 
 import pytest
-from labkit import ROOT, SOAK, wait_for
+from labkit import ROOT, wait_for
 from lablib.debian import ARGUMENTS, Debian
 from lablib.inside import Inside
-
-pytestmark = pytest.mark.skipif(not SOAK, reason="hours: run with --soak")
 
 NAME = "debian-01"
 # Without KVM systemd takes minutes to come up.

@@ -3,6 +3,9 @@
 namespace virtseer::sim {
 namespace {
 
+/// A reader of this patience does not open the link anew before the story does.
+constexpr collect::EchoLimits kPatient{.patience = Millis(60'000)};
+
 /// Bytes that pass in each direction in the part of the story during which the link may break.
 struct Lengths {
   std::size_t to_host = 0, to_guest = 0;
@@ -10,7 +13,7 @@ struct Lengths {
 
 Lengths measure() {
   World world;
-  Daemon daemon(world.clock);
+  Daemon daemon(world.clock, kPatient);
   world.live(daemon, 2);
   daemon.connect(world.port);
   world.port.to_host_left = world.port.to_guest_left = std::size_t{1} << 30;
@@ -22,7 +25,7 @@ Lengths measure() {
 
 void tell(std::optional<std::size_t> to_host, std::optional<std::size_t> to_guest, bool leftovers) {
   World world;
-  Daemon daemon(world.clock);
+  Daemon daemon(world.clock, kPatient);
   world.port.keeps_leftovers = leftovers;
   world.live(daemon, 2);
   daemon.connect(world.port);
