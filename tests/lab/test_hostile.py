@@ -43,22 +43,25 @@ class Liar:
         self.qemu, _ = self.listener.accept()
 
     def session(self):
-        """(connection, nonce): the daemon's next session, as greeted last: it greets again who keeps silent."""
-        connection, _ = self.listener.accept()
-        got = b""
-        connection.settimeout(SETTLE)
-        while echo_wire.nonce_of(got) is None:
-            data = connection.recv(65536)
-            assert data, "closed before a greeting"
-            got += data
-        connection.setblocking(False)
-        try:
+        """(connection, nonce): the daemon's session that is open, as greeted last: it greets again who keeps silent, and
+        in the end on a new connection."""
+        while True:
+            connection, _ = self.listener.accept()
+            connection.settimeout(SETTLE)
+            got = b""
             while data := connection.recv(65536):
                 got += data
-        except BlockingIOError:
-            pass
-        connection.settimeout(SETTLE)
-        return connection, echo_wire.nonce_of(got)
+                if echo_wire.nonce_of(got) is not None:
+                    break
+            connection.setblocking(False)
+            try:
+                while data:
+                    data = connection.recv(65536)
+                    got += data
+            except BlockingIOError:
+                connection.settimeout(SETTLE)
+                return connection, echo_wire.nonce_of(got)
+            connection.close()  # the daemon has given it up
 
     def agent(self):
         return self.daemon.agent(self.name)
