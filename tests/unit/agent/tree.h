@@ -50,8 +50,9 @@ inline std::string keyOf(const echo::ColumnName& column) {
 /// A source that is read round by round.
 class Reader {
  public:
-  Reader(SourcePointer source, const Tree& tree) : source_(std::move(source)) {
-    const auto opened = source_->open(tree.root());
+  Reader(SourcePointer source, const Tree& tree) : Reader(std::move(source), tree.root()) {}
+  Reader(SourcePointer source, const std::string& root) : source_(std::move(source)) {
+    const auto opened = source_->open(root);
     INFO((opened ? "" : opened.error()));
     REQUIRE(opened);
   }

@@ -1,0 +1,11 @@
+// All programs of the agent, as one object: one walk through the kernel's BTF loads them.
+#include "gate.h"
+//
+#include "block.h"
+#include "connections.h"
+#include "library.h"
+#include "sched.h"
+#include "services.h"
+#include "syscalls.h"
+
+char programs_license[] SEC("license") = "GPL";

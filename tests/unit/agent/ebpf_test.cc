@@ -1,0 +1,250 @@
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
+#include "ebpf_kernel.h"
+
+namespace virtseer::agent {
+namespace {
+
+constexpr const char* kProcess = "vs-stimulus";
+/// A machine that does much else may have the programs pause; a test that counts tries again.
+constexpr int kTries = 20;
+
+void call(long number, int times) {
+  for (int i = 0; i < times; ++i) ::syscall(number, -1);
+}
+
+TEST_CASE("system calls are counted by process and number, with their errors") {
+  RunningEbpf ebpf;
+  INFO(ebpf.source().trouble());
+  ebpf.read();
+  double calls = 0, failed = 0;
+  for (int i = 0; i < kTries; ++i) {
+    Stimulus stimulus(kProcess, [] {
+      call(SYS_getppid, 4000);
+      call(SYS_close, 400);
+      ::poll(nullptr, 0, 200);  // a round of a length that can be measured well
+    });
+    stimulus.finish();
+    const Reading reading = ebpf.read();
+    REQUIRE(reading.contains("guest_syscalls_total{class=process}"));
+    if (reading.at("guest_ebpf_duty_ratio{part=syscalls}") < 1) continue;
+    const auto getppid = ebpf.row("syscalls", {{"process", kProcess}, {"syscall", "getppid"}});
+    const auto close = ebpf.row("syscalls", {{"process", kProcess}, {"syscall", "close"}});
+    calls = numberIn(getppid, "calls_per_second") * ebpf.seconds();
+    failed = numberIn(close, "errors_per_second") * ebpf.seconds();
+    CHECK(numberIn(getppid, "errors_per_second") == 0);
+    CHECK(reading.at("guest_syscall_errors_total{errno=EBADF}") >= 400);
+    break;
+  }
+  CHECK(calls == Approx(4000).epsilon(0.03));
+  CHECK(failed == Approx(400).epsilon(0.03));
+}
+
+TEST_CASE("a storm of system calls is sampled, and costs less than one percent of a core") {
+  RunningEbpf ebpf;
+  SharedNumber made;
+  const auto storm = [&] {
+    while (true) {
+      call(SYS_getppid, 1000);
+      *made += 1000;
+    }
+  };
+  Stimulus first(kProcess, storm), second(kProcess, storm);
+  for (const double until = monoSeconds() + 1; monoSeconds() < until;) ebpf.attend(100);
+  ebpf.read();
+  const Descriptor measuring(bpf_enable_stats(BPF_STATS_RUN_TIME));
+  const double before = programSeconds(), start = monoSeconds();
+  const std::uint64_t made_before = *made;
+  double told = 0;
+  int tellings = 0;
+  for (int round = 0; round < 8; ++round) {
+    for (const double until = monoSeconds() + 1; monoSeconds() < until;) ebpf.attend(100);
+    const Reading reading = ebpf.read();
+    CHECK(reading.at("guest_ebpf_duty_ratio{part=syscalls}") < 1);
+    const auto row = ebpf.row("syscalls", {{"process", kProcess}, {"syscall", "getppid"}});
+    if (row.empty()) continue;
+    told += numberIn(row, "calls_per_second");
+    ++tellings;
+  }
+  const double seconds = monoSeconds() - start;
+  CHECK((programSeconds() - before) / seconds < 0.01);
+  const auto rate = static_cast<double>(*made - made_before) / seconds;
+  REQUIRE(tellings > 0);
+  CHECK(told / tellings > rate / 2);
+  CHECK(told / tellings < rate * 2);
+}
+
+TEST_CASE("counters of what was sampled only grow") {
+  RunningEbpf ebpf;
+  Stimulus storm(kProcess, [] {
+    while (true) call(SYS_getppid, 1000);
+  });
+  Reading before = ebpf.read();
+  for (int round = 0; round < 8; ++round) {
+    for (const double until = monoSeconds() + 0.2; monoSeconds() < until;) ebpf.attend(50);
+    const Reading reading = ebpf.read();
+    for (const auto& [key, value] : before) {
+      if (key.find("_total") == key.npos && key.find("_bucket") == key.npos) continue;
+      INFO(key);
+      REQUIRE(reading.contains(key));
+      CHECK(reading.at(key) >= value);
+    }
+    before = reading;
+  }
+}
+
+TEST_CASE("waiting for a processor is told as a histogram") {
+  RunningEbpf ebpf;
+  ebpf.read();
+  Reading reading;
+  for (int i = 0; i < kTries && !reading.contains("guest_runqueue_latency_seconds_count"); ++i) {
+    Stimulus stimulus(kProcess, [] {
+      for (int turn = 0; turn < 100; ++turn) ::poll(nullptr, 0, 1);
+    });
+    stimulus.finish();
+    reading = ebpf.read();
+  }
+  INFO(ebpf.source().trouble());
+  REQUIRE(reading.contains("guest_runqueue_latency_seconds_count"));
+  const double count = reading.at("guest_runqueue_latency_seconds_count");
+  CHECK(count >= 100);
+  CHECK(reading.at("guest_runqueue_latency_seconds_bucket{le=+Inf}") == count);
+  CHECK(reading.at("guest_runqueue_latency_seconds_sum") < count);
+}
+
+/// Requests that all disks have finished writing, as the kernel counts them.
+double diskWrites() {
+  double sum = 0;
+  std::ifstream file("/proc/diskstats");
+  std::string line;
+  while (std::getline(file, line)) {
+    unsigned major = 0, minor = 0;
+    char name[64] = {};
+    double reads = 0, merged = 0, sectors = 0, ms = 0, writes = 0;
+    std::sscanf(line.c_str(), "%u %u %63s %lf %lf %lf %lf %lf", &major, &minor, name, &reads,
+                &merged, &sectors, &ms, &writes);
+    sum += writes;
+  }
+  return sum;
+}
+
+TEST_CASE("writes to disks are told with their latency") {
+  RunningEbpf ebpf;
+  ebpf.read();
+  const double before = diskWrites();
+  Stimulus stimulus(kProcess, [] {
+    char path[] = "ebpf-test-XXXXXX";
+    const Descriptor file(::mkstemp(path));
+    ::unlink(path);
+    for (int i = 0; i < 50; ++i)
+      if (::write(file.get(), path, sizeof path) < 0 || ::fdatasync(file.get()) != 0) ::_exit(1);
+  });
+  stimulus.finish();
+  if (diskWrites() - before < 50) return;  // what is written here goes to no disk
+  double count = 0, slow = 0;
+  for (const auto& [key, value] : ebpf.read()) {
+    if (key.find("operation=write") == key.npos) continue;
+    if (key.starts_with("guest_block_latency_seconds_count")) count += value;
+    if (key.starts_with("guest_block_latency_seconds_sum")) slow += value;
+  }
+  CHECK(count >= 40);
+  CHECK(slow > 0);
+}
+
+TEST_CASE("calls of a named function are counted by process, and their cost is told") {
+  Dl_info library{};
+  REQUIRE(::dladdr(reinterpret_cast<void*>(&::gnu_get_libc_version), &library) != 0);
+  Config config;
+  config.uprobes = {{"version", library.dli_fname, "gnu_get_libc_version"},
+                    {"nothing", library.dli_fname, "no_such_function"}};
+  RunningEbpf ebpf(config);
+  INFO(ebpf.source().trouble());
+  CHECK_THAT(ebpf.source().trouble(),
+             Catch::Contains("nothing: ") && Catch::Contains("has no function no_such_function"));
+  ebpf.read();
+  double calls = 0, cost = 0;
+  for (int i = 0; i < kTries && calls == 0; ++i) {
+    Stimulus stimulus(kProcess, [] {
+      for (int turn = 0; turn < 300; ++turn) ::gnu_get_libc_version();
+      ::poll(nullptr, 0, 100);
+    });
+    stimulus.finish();
+    const Reading reading = ebpf.read();
+    if (reading.at("guest_ebpf_duty_ratio{part=library}") < 1) continue;
+    calls = numberIn(ebpf.row("library_calls", {{"function", "version"}, {"process", kProcess}}),
+                     "calls_per_second") *
+            ebpf.seconds();
+    cost = reading.at("guest_ebpf_cost_seconds_total{part=library}");
+    CHECK(reading.at("guest_library_calls_total{function=version}") >= 300);
+    CHECK_FALSE(reading.contains("guest_library_calls_total{function=nothing}"));
+  }
+  CHECK(calls == Approx(300).epsilon(0.03));
+  CHECK(cost > 0);
+}
+
+TEST_CASE("while it is not asked for nothing is loaded, and then it counts again") {
+  RunningEbpf ebpf;
+  const Reading before = ebpf.read();
+  CHECK(bpfDescriptors("bpf-prog").size() >= 4);
+  CHECK(bpfDescriptors("bpf-map").size() >= 5);
+  ebpf.source().select(false);
+  for (const char* kind : {"bpf-prog", "bpf-map", "bpf_link", "bpf-link", "bpf-stats"})
+    CHECK(bpfDescriptors(kind).empty());
+  ebpf.source().select(true);
+  ebpf.load();
+  Stimulus(kProcess, [] { call(SYS_getppid, 100); }).finish();
+  const Reading after = ebpf.read();
+  for (const auto& [key, value] : before) {
+    if (!key.ends_with("_total") && key.find("_total{") == key.npos) continue;
+    INFO(key);
+    REQUIRE(after.contains(key));
+    CHECK(after.at(key) >= value);
+  }
+}
+
+TEST_CASE("without the rights for it the source says so and the rest goes on") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct none[2]{};
+    if (::syscall(SYS_capset, &header, none) != 0) ::_exit(2);
+    auto source = makeEbpfSource({});
+    Columns columns;
+    Row row;
+    Scratch scratch;
+    ReportBuilder report;
+    Round round{columns, row, scratch, report, 0};
+    if (!source->open("")) ::_exit(3);
+    source->read(round);
+    ::_exit(source->trouble() == "not permitted: CAP_BPF is missing" && columns.size() == 0 ? 0
+                                                                                            : 4);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("programs can be forbidden by the configuration") {
+  Config config;
+  config.ebpf = false;
+  auto source = makeEbpfSource(config);
+  const auto opened = source->open("");
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error() == "off by the configuration");
+}
+
+TEST_CASE("with another root nothing is loaded: programs see the running kernel alone") {
+  Tree tree;
+  Reader reader(makeEbpfSource({}), tree);
+  CHECK(reader.read().empty());
+  CHECK(reader.source().trouble() == "programs see the running kernel alone");
+  CHECK(bpfDescriptors("bpf-prog").empty());
+}
+
+}  // namespace
+}  // namespace virtseer::agent
