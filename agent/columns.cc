@@ -11,13 +11,6 @@ namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-/// As Prometheus names what only grows.
-bool isCounter(std::string_view metric) {
-  for (const std::string_view end : {"_total", "_bucket", "_sum", "_count"})
-    if (metric.ends_with(end)) return true;
-  return false;
-}
-
 }  // namespace
 
 Column Columns::add(std::string_view metric, std::span<const Label> labels) {
@@ -27,7 +20,7 @@ Column Columns::add(std::string_view metric, std::span<const Label> labels) {
   }
   echo::ColumnName name;
   name.metric = metric;
-  name.kind = isCounter(metric) ? echo::Kind::counter : echo::Kind::gauge;
+  name.kind = metric.ends_with("_total") ? echo::Kind::counter : echo::Kind::gauge;
   for (const auto& [label, value] : labels) name.labels.emplace(label, echo::cleanText(value));
   names_.push_back(std::move(name));
   return static_cast<Column>(names_.size() - 1);

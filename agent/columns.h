@@ -22,9 +22,9 @@ class Columns {
  public:
   using Label = std::pair<std::string_view, std::string_view>;
 
-  /// A new column, the kind taken from the name (`..._total`, `..._bucket`, `..._sum` and
-  /// `..._count` are counters). Bytes of a label's value that no frame may carry become '?'. The
-  /// caller keeps the position and does not add it twice.
+  /// A new column, the kind taken from the name (`..._total` is a counter). Bytes of a label's
+  /// value that no frame may carry become '?'. The caller keeps the position and does not add it
+  /// twice.
   Column add(std::string_view metric, std::span<const Label> labels);
   Column add(std::string_view metric, std::initializer_list<Label> labels = {}) {
     return add(metric, std::span(labels.begin(), labels.size()));

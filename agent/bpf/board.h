@@ -21,15 +21,17 @@ enum part {
 };
 
 enum {
-  NAME_BYTES = 16,       ///< of a process's name, as in the kernel
-  BUCKETS = 26,          ///< of a histogram: up to 1 us, 2 us, ... 2^24 us, and longer
-  MAX_ERRNO = 134,       ///< error numbers are below
-  MAX_DEVICES = 16,      ///< block devices
-  MAX_SERVICES = 33,     ///< listening ports whose requests are counted; 0 is none
-  MAX_COUNTS = 4096,     ///< entries of a map that counts
-  FOREIGN_CALL = 4095,   ///< stands for the number of a system call of another ABI
-  TAKEN_AT_ONCE = 64,    ///< runs that a processor takes out of a gate
-  REFUSALS_TOLD = 8192,  ///< the agent is woken again after so many of one processor
+  NAME_BYTES = 16,         ///< of a process's name, as in the kernel
+  BUCKETS = 26,            ///< of a histogram: up to 1 us, 2 us, ... 2^24 us, and longer
+  MAX_ERRNO = 134,         ///< error numbers are below
+  MAX_DEVICES = 16,        ///< block devices
+  MAX_SERVICES = 33,       ///< listening ports whose requests are counted; 0 is none
+  MAX_COUNTS = 4096,       ///< entries of a map that counts
+  FOREIGN_CALL = 4095,     ///< stands for the number of a system call of another ABI
+  TAKEN_AT_ONCE = 64,      ///< runs that a processor takes out of a gate
+  REFUSALS_TOLD = 8192,    ///< the agent is woken again after so many of one processor
+  TIMED_RUNS = 8,          ///< one of so many runs is timed
+  LONGEST_RUN_NS = 20000,  ///< what took longer was interrupted, and is not a run's time
 };
 
 /// What a part may still do. The agent fills it up; the programs close it when it is empty.
@@ -39,14 +41,23 @@ struct gate {
   __u64 unused[6];
 };
 
-/// One of each processor, which alone writes it.
+/// What one processor, which alone writes it, knows of one part: a line of its cache.
+struct cpu_part {
+  __s64 runs_left;
+  __u64 runs;
+  __u64 refused;   ///< runs that found the gate closed
+  __u64 unlisted;  ///< events that found no room in a map
+  __u64 timed;     ///< runs
+  __u64 timed_ns;  ///< what these took together
+  __u64 unused[2];
+};
+
+/// One of each processor.
 struct cpu_board {
-  __s64 runs_left[8];
-  __u64 runs[8];
-  __u64 refused[8];   ///< runs that found the gate closed
-  __u64 unlisted[8];  ///< events that found no room in a map
+  struct cpu_part parts[8];
   __u64 wait_ns;
   __u64 waits[BUCKETS];  ///< for a processor
+  __u64 unused[5];
 };
 
 /// Waiting and service time of one kind of request to a device.

@@ -69,19 +69,17 @@ static inline void note_service(__u16 port) {
   }
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_tcp_state, const struct sock* sock, const int from, const int to) {
-  struct cpu_board* cpu = enter(PART_CONNECTIONS);
-  if (!cpu) return 0;
-  if (sock->sk_protocol != PROTOCOL_TCP) return 0;
+static inline void count_connection(struct cpu_board* cpu, const struct sock* sock, int from,
+                                    int to) {
+  if (sock->sk_protocol != PROTOCOL_TCP) return;
   __u64 id = (__u64)sock;
   struct connection_key key = {};
   if (to == STATE_SYN_SENT) {
     remember_owner(id);
-    return 0;
+    return;
   }
   if (from == STATE_SYN_SENT && (to == STATE_ESTABLISHED || to == STATE_CLOSE)) {
-    if (!take_owner(id, &key)) return 0;
+    if (!take_owner(id, &key)) return;
     key.direction = to == STATE_CLOSE ? OUTWARD_FAILED : OUTWARD;
     key.port = __builtin_bswap16(sock->__sk_common.skc_dport);
   } else if (from == STATE_SYN_RECV && to == STATE_ESTABLISHED && !only_watched) {
@@ -89,9 +87,17 @@ int BPF_PROG(on_tcp_state, const struct sock* sock, const int from, const int to
     key.port = sock->__sk_common.skc_num;
     note_service(key.port);
   } else {
-    return 0;
+    return;
   }
   note_peer(sock, &key);
-  if (!count_in(&connections, &key, 1)) cpu->unlisted[PART_CONNECTIONS]++;
-  return 0;
+  if (!count_in(&connections, &key, 1)) cpu->parts[PART_CONNECTIONS].unlisted++;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_tcp_state, const struct sock* sock, const int from, const int to) {
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_CONNECTIONS);
+  if (!cpu) return 0;
+  count_connection(cpu, sock, from, to);
+  return leave(cpu, PART_CONNECTIONS, start);
 }

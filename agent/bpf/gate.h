@@ -1,5 +1,5 @@
-// The way in of every program: what a part may cost is dealt out as runs. A processor takes some of
-// them at a time; when the gate is empty it closes, and the agent is woken.
+// The way into every program and out of it: what a part may cost is dealt out as runs. A processor
+// takes some of them at a time; when the gate is empty it closes, and the agent is woken.
 #ifndef VIRTSEER_AGENT_BPF_GATE_H
 #define VIRTSEER_AGENT_BPF_GATE_H
 
@@ -47,17 +47,17 @@ static __attribute__((noinline)) void close_gate(struct gate* gate, __u32 part) 
   if (__sync_val_compare_and_swap(&gate->closed_ns, 0, now) == 0) wake_agent(part);
 }
 
-static bool take_runs(struct cpu_board* cpu, __u32 part) {
+static bool take_runs(struct cpu_part* own, __u32 part) {
   struct gate* gate = &board.gates[part];
   if (gate->closed_ns == 0) {
     if (__sync_fetch_and_sub(&gate->runs_left, TAKEN_AT_ONCE) > 0) {
-      cpu->runs_left[part] = TAKEN_AT_ONCE;
+      own->runs_left = TAKEN_AT_ONCE;
       return true;
     }
     close_gate(gate, part);
   }
   // A closed gate costs too: the agent is told again now and then how often it was come to.
-  if ((++cpu->refused[part] & (REFUSALS_TOLD - 1)) == 0) wake_agent(part);
+  if ((++own->refused & (REFUSALS_TOLD - 1)) == 0) wake_agent(part);
   return false;
 }
 
@@ -66,10 +66,22 @@ static inline struct cpu_board* enter(__u32 part) {
   __u32 number = bpf_get_smp_processor_id();
   struct cpu_board* cpu = bpf_map_lookup_elem(&cpus, &number);
   if (!cpu) return NULL;
-  if (cpu->runs_left[part] <= 0 && !take_runs(cpu, part)) return NULL;
-  cpu->runs_left[part]--;
-  cpu->runs[part]++;
+  struct cpu_part* own = &cpu->parts[part];
+  if (own->runs_left <= 0 && !take_runs(own, part)) return NULL;
+  own->runs_left--;
+  own->runs++;
   return cpu;
+}
+
+/// The way out: now and then it tells what a run takes that began at `start`.
+static inline int leave(struct cpu_board* cpu, __u32 part, __u64 start) {
+  struct cpu_part* own = &cpu->parts[part];
+  if ((own->runs & (TIMED_RUNS - 1)) != 0) return 0;
+  __u64 took = bpf_ktime_get_ns() - start;
+  if (took > LONGEST_RUN_NS) return 0;
+  own->timed++;
+  own->timed_ns += took;
+  return 0;
 }
 
 static inline bool is_watched(__u32 tgid) {

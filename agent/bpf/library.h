@@ -7,15 +7,20 @@ struct {
   __type(value, __u64);
 } library_calls SEC(".maps");
 
-SEC("uprobe")
-int on_library_call(struct pt_regs* registers) {
-  struct cpu_board* cpu = enter(PART_LIBRARY);
-  if (!cpu) return 0;
+static inline void count_library_call(struct cpu_board* cpu, struct pt_regs* registers) {
   struct task_struct* task = bpf_get_current_task_btf();
-  if (!is_watched(task->tgid)) return 0;
+  if (!is_watched(task->tgid)) return;
   struct library_key key = {};
   name_process(task, key.process, &key.tgid);
   key.function = bpf_get_attach_cookie(registers);
-  if (!count_in(&library_calls, &key, 1)) cpu->unlisted[PART_LIBRARY]++;
-  return 0;
+  if (!count_in(&library_calls, &key, 1)) cpu->parts[PART_LIBRARY].unlisted++;
+}
+
+SEC("uprobe")
+int on_library_call(struct pt_regs* registers) {
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_LIBRARY);
+  if (!cpu) return 0;
+  count_library_call(cpu, registers);
+  return leave(cpu, PART_LIBRARY, start);
 }

@@ -2,17 +2,22 @@
 // forgets that just after this point, so no map of ours is needed. The clock of its note is that of
 // the processor's queue, which is reached through the task.
 
-SEC("tp_btf/sched_switch")
-int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_struct* next) {
-  struct cpu_board* cpu = enter(PART_SCHED);
-  if (!cpu) return 0;
+static inline void count_wait(struct cpu_board* cpu, struct task_struct* next) {
   __u64 queued = next->sched_info.last_queued;
-  if (queued == 0 || !is_watched(next->tgid)) return 0;
+  if (queued == 0 || !is_watched(next->tgid)) return;
   __u64 now = next->se.cfs_rq->rq->clock;
   __u64 waited = now > queued ? now - queued : 0;
   __u32 bucket = bucket_of(waited);
-  if (bucket >= BUCKETS) return 0;
+  if (bucket >= BUCKETS) return;
   cpu->waits[bucket]++;
   cpu->wait_ns += waited;
-  return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct* prev, struct task_struct* next) {
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SCHED);
+  if (!cpu) return 0;
+  count_wait(cpu, next);
+  return leave(cpu, PART_SCHED, start);
 }

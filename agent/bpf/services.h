@@ -106,23 +106,29 @@ static inline bool is_tcp(const struct sock* sock) {
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_recv_length, struct sock* sock, int result, int flags) {
-  if (!enter(PART_SERVICES)) return 0;
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SERVICES);
+  if (!cpu) return 0;
   if (is_tcp(sock) && !(flags & PEEK)) on_bytes_in(sock, result);
-  return 0;
+  return leave(cpu, PART_SERVICES, start);
 }
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send_length, struct sock* sock, int result, int flags) {
-  if (!enter(PART_SERVICES)) return 0;
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SERVICES);
+  if (!cpu) return 0;
   if (is_tcp(sock) && result > 0) on_bytes_out(sock, NULL, result);
-  return 0;
+  return leave(cpu, PART_SERVICES, start);
 }
 
 SEC("tp_btf/tcp_sendmsg_locked")
 int BPF_PROG(on_send_head, const struct sock* sock, const struct msghdr* message) {
-  if (!enter(PART_SERVICES)) return 0;
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SERVICES);
+  if (!cpu) return 0;
   on_bytes_out(sock, message, 0);
-  return 0;
+  return leave(cpu, PART_SERVICES, start);
 }
 
 // Before that, functions of the kernel are watched. Bytes that are sent from files (sendfile) are
@@ -130,18 +136,21 @@ int BPF_PROG(on_send_head, const struct sock* sock, const struct msghdr* message
 
 SEC("fexit/tcp_recvmsg")
 int BPF_PROG(on_received, struct sock* sock) {
-  if (!enter(PART_SERVICES)) return 0;
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SERVICES);
+  if (!cpu) return 0;
   __u64 result = 0, flags = 0;
-  if (bpf_get_func_ret(ctx, &result) != 0) return 0;
-  if (bpf_get_func_arg_cnt(ctx) == 5 && bpf_get_func_arg(ctx, 3, &flags) == 0 && flags & PEEK)
-    return 0;
-  on_bytes_in(sock, (int)result);
-  return 0;
+  bool peeked =
+      bpf_get_func_arg_cnt(ctx) == 5 && bpf_get_func_arg(ctx, 3, &flags) == 0 && flags & PEEK;
+  if (!peeked && bpf_get_func_ret(ctx, &result) == 0) on_bytes_in(sock, (int)result);
+  return leave(cpu, PART_SERVICES, start);
 }
 
 SEC("fentry/tcp_sendmsg")
 int BPF_PROG(on_send, struct sock* sock, struct msghdr* message, size_t size) {
-  if (!enter(PART_SERVICES)) return 0;
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SERVICES);
+  if (!cpu) return 0;
   if (size > 0) on_bytes_out(sock, message, size);
-  return 0;
+  return leave(cpu, PART_SERVICES, start);
 }

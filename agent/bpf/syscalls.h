@@ -10,12 +10,9 @@ struct {
   __type(value, __u64);
 } syscalls SEC(".maps");
 
-SEC("tp_btf/sys_exit")
-int BPF_PROG(on_syscall, struct pt_regs* regs, long result) {
-  struct cpu_board* cpu = enter(PART_SYSCALLS);
-  if (!cpu) return 0;
+static inline void count_syscall(struct cpu_board* cpu, struct pt_regs* regs, long result) {
   struct task_struct* task = bpf_get_current_task_btf();
-  if (!is_watched(task->tgid)) return 0;
+  if (!is_watched(task->tgid)) return;
   struct syscall_key key;
   name_process(task, key.process, &key.tgid);
   key.number = regs->orig_ax;
@@ -28,6 +25,14 @@ int BPF_PROG(on_syscall, struct pt_regs* regs, long result) {
     if (number >= MAX_ERRNO) number = 0;
     __sync_fetch_and_add(&board.errors[number], 1);
   }
-  if (!count_in(&syscalls, &key, what)) cpu->unlisted[PART_SYSCALLS]++;
-  return 0;
+  if (!count_in(&syscalls, &key, what)) cpu->parts[PART_SYSCALLS].unlisted++;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_syscall, struct pt_regs* regs, long result) {
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SYSCALLS);
+  if (!cpu) return 0;
+  count_syscall(cpu, regs, result);
+  return leave(cpu, PART_SYSCALLS, start);
 }

@@ -1,7 +1,5 @@
 // The source that runs programs in the kernel. A child loads them (ebpf_loaded.h); here they are
 // attached, paid for (ebpf_duty.h), and what they count is told (ebpf_accounts.h).
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
@@ -20,16 +18,18 @@ namespace {
 
 using namespace ebpf;
 
-constexpr std::size_t kMostUprobes = 16;
+constexpr std::size_t kMostUprobes = 32;
 constexpr std::array<const char*, bpf::PARTS> kPartNames{"syscalls",    "sched",    "block",
                                                          "connections", "services", "library"};
-/// What a run takes where counting a system call takes kReferenceNs, until it is measured.
+/// What a run takes where counting a system call takes kReferenceNs, until some were timed.
 constexpr std::array<double, bpf::PARTS> kRunNs{110, 60, 250, 300, 250, 2500};
 constexpr double kReferenceNs = 110;
-/// Getting to a program, which the kernel does not count as the program's time.
-constexpr std::array<double, bpf::PARTS> kDispatchNs{40, 15, 15, 15, 15, 1500};
-/// Every so many rounds, for one round, the kernel measures what the programs take.
-constexpr std::uint64_t kMeasureEvery = 24;
+/// Getting to a program and back.
+constexpr std::array<double, bpf::PARTS> kDispatchNs{40, 20, 20, 20, 20, 1500};
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kLongestRoundNs = 60 * kSecond;
+/// Programs that were closed are tried again within this time.
+constexpr std::int64_t kLongestWaitNs = 5 * kSecond;
 
 class EbpfSource : public Source {
  public:
@@ -50,14 +50,12 @@ class EbpfSource : public Source {
 
   std::expected<void, std::string> open(const std::string& root) override {
     if (!wanted_) return std::unexpected("off by the configuration");
+    if (!root.empty()) return std::unexpected("programs see the running kernel alone");
     events_ = Descriptor(::epoll_create1(EPOLL_CLOEXEC));
     timer_ = Descriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
     if (!events_ || !timer_) return std::unexpected(errorText(errno));
     watch(timer_.get());
-    if (root.empty())
-      start();
-    else
-      failure_ = "programs see the running kernel alone";
+    start();
     return {};
   }
 
@@ -65,16 +63,7 @@ class EbpfSource : public Source {
 
   void attend() override {
     if (loader_.isRunning() && loader_.receive(monoMs())) begin(loader_.take());
-    if (!running_) return;
-    boards_.takeClosings();
-    bool closed = false;
-    for (Part& part : parts_) closed |= part.noticeClosing(boards_);
-    std::uint64_t expired = 0;
-    if (::read(timer_.get(), &expired, sizeof expired) == sizeof expired) {
-      timed_ = false;
-      openClosed();
-    }
-    if (closed && !timed_) setTimer();
+    if (running_) tend();
   }
 
   void select(bool on) override {
@@ -85,20 +74,15 @@ class EbpfSource : public Source {
   }
 
   void read(Round& round) override {
-    if (!events_) return;
     attend();
     if (!running_) return;
     const std::int64_t now = monoNs();
-    round_ns_ = std::clamp<std::int64_t>(now - read_ns_, 200'000'000, 60'000'000'000);
+    round_ns_ = std::clamp<std::int64_t>(now - read_ns_, 200'000'000, kLongestRoundNs);
     read_ns_ = now;
     for (Part& part : parts_) {
-      part.setRound(round_ns_);
-      part.settle(boards_);
+      if (const auto taken = part.take(boards_, now)) accounts_[part.id()]->count(boards_, *taken);
+      tell(round, part, now);
     }
-    share();
-    measure();
-    for (Part& part : parts_) tell(round, part, now);
-    ++rounds_;
   }
 
   std::string trouble() const override {
@@ -106,8 +90,9 @@ class EbpfSource : public Source {
     if (loader_.isRunning()) return "programs are being loaded";
     std::string all;
     for (std::size_t i = 0; i < bpf::PARTS; ++i)
-      if (!troubles_[i].empty())
-        all += (all.empty() ? "" : "; ") + std::string(kPartNames[i]) + ": " + troubles_[i];
+      for (const std::string& trouble : {loaded_.troubles[i], attaching_troubles_[i]})
+        if (!trouble.empty())
+          all += (all.empty() ? "" : "; ") + std::string(kPartNames[i]) + ": " + trouble;
     return all;
   }
 
@@ -132,7 +117,6 @@ class EbpfSource : public Source {
       spent_before_[part.id()] += part.duty().spentSeconds();
       dropped_before_[part.id()] += part.unlisted(boards_);
     }
-    statistics_.reset();
     parts_.clear();
     boards_ = {};
     loaded_ = {};
@@ -140,27 +124,25 @@ class EbpfSource : public Source {
 
   void begin(Loaded loaded) {
     failure_ = loaded.failure.empty() ? boards_.open(loaded) : loaded.failure;
-    troubles_ = loaded.troubles;
     if (!failure_.empty()) return;
     loaded_ = std::move(loaded);
-    const std::int64_t now = monoNs();
+    attaching_troubles_ = {};
     const double speed =
         loaded_.syscall_ns > 0 ? std::max(loaded_.syscall_ns / kReferenceNs, 0.5) : 1;
     slowness_ = std::min(speed, 100.0);
-    for (std::size_t id = 0; id < bpf::PARTS; ++id) makePart(static_cast<bpf::part>(id), now);
+    for (std::size_t id = 0; id < bpf::PARTS; ++id) makePart(static_cast<bpf::part>(id));
     watch(loaded_.maps[kClosingsMap].get());
-    read_ns_ = now;
+    read_ns_ = monoNs();
     running_ = true;
-    statistics_ = Descriptor(bpf_enable_stats(BPF_STATS_RUN_TIME));
-    for (Part& part : parts_) part.beginMeasuring();
+    setTimer();
   }
 
-  void makePart(bpf::part id, std::int64_t now) {
-    Part part(id, kRunNs[id] * slowness_, now);
+  void makePart(bpf::part id) {
+    Part part(id, kRunNs[id] * slowness_, kDispatchNs[id] * slowness_, monoNs());
     std::size_t programs = 0;
     for (Loaded::Program& program : loaded_.programs) {
       if (program.part != id) continue;
-      part.add(std::move(program.fd), program.slow, std::move(program.link));
+      part.add(std::move(program.fd), program.slow);
       ++programs;
     }
     if (id == bpf::PART_LIBRARY) {
@@ -176,28 +158,47 @@ class EbpfSource : public Source {
     if (part.duty().isOpen()) parts_.push_back(std::move(part));
   }
 
-  void openPart(Part& part) {
-    const std::string failure = part.open(boards_);
-    if (!failure.empty()) troubles_[part.id()] = failure;
-  }
+  void openPart(Part& part) { attaching_troubles_[part.id()] = part.open(boards_); }
 
-  void openClosed() {
+  /// Looks after gates that have closed and times that are over. What costs is ended first.
+  void tend() {
+    boards_.takeClosings();
+    std::uint64_t expired = 0;
+    (void)!::read(timer_.get(), &expired, sizeof expired);
     for (Part& part : parts_) {
-      if (part.duty().isOpen()) continue;
+      part.notice(boards_);
       part.settle(boards_);
-      if (part.isWorthOpening()) openPart(part);
     }
+    share();
+    const std::int64_t now = monoNs();
+    for (Part& part : parts_)
+      if (!part.mayOpen(now)) part.rest(now);
+    for (Part& part : parts_)
+      if (const auto taken = part.takeEnded(now)) accounts_[part.id()]->count(boards_, *taken);
+    for (Part& part : parts_) {
+      if (part.mayOpen(now)) openPart(part);
+      if (!part.duty().isOpen() && part.dueNs() <= now) part.pause(now + someTime());
+    }
+    setTimer();
   }
 
   /// About twice a round and at no fixed beat, so that nothing in step with the rounds is missed.
-  void setTimer() {
+  std::int64_t someTime() {
     random_ = random_ * 6364136223846793005u + 1442695040888963407u;
     const double part = 0.25 + 0.5 * static_cast<double>(random_ >> 40) / (1 << 24);
-    const auto ns = static_cast<std::int64_t>(static_cast<double>(round_ns_) * part);
-    itimerspec when{};
-    when.it_value.tv_sec = ns / 1'000'000'000;
-    when.it_value.tv_nsec = ns % 1'000'000'000;
-    timed_ = ::timerfd_settime(timer_.get(), 0, &when, nullptr) == 0;
+    return static_cast<std::int64_t>(static_cast<double>(std::min(round_ns_, kLongestWaitNs)) *
+                                     part);
+  }
+
+  void setTimer() {
+    std::int64_t due = INT64_MAX;
+    for (const Part& part : parts_) due = std::min(due, part.dueNs());
+    itimerspec when{};  // zero: none
+    if (due != INT64_MAX) {
+      when.it_value.tv_sec = std::max<std::int64_t>(due, 1) / kSecond;
+      when.it_value.tv_nsec = std::max<std::int64_t>(due, 1) % kSecond;
+    }
+    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
   }
 
   /// What parts with little to do cannot use goes to those that have more than they can pay for.
@@ -210,27 +211,15 @@ class EbpfSource : public Source {
       if (part.duty().isShort()) part.receive(boards_, surplus / static_cast<double>(in_need));
   }
 
-  void measure() {
-    if (statistics_) {
-      for (Part& part : parts_) part.learnCost(kDispatchNs[part.id()] * slowness_);
-      statistics_.reset();
-    } else if (rounds_ % kMeasureEvery == 0) {
-      for (Part& part : parts_) part.beginMeasuring();
-      statistics_ = Descriptor(bpf_enable_stats(BPF_STATS_RUN_TIME));
-    }
-  }
-
   void tell(Round& round, Part& part, std::int64_t now) {
     const bpf::part id = part.id();
-    const auto taken = part.take(now);
-    if (taken) accounts_[id]->count(boards_, *taken);
-    accounts_[id]->tell(round, taken.has_value());
+    accounts_[id]->tell(round);
     const auto set = [&](Column& column, const char* metric, double value) {
       if (column == kNoColumn) column = round.columns.add(metric, {{"part", kPartNames[id]}});
       round.row.set(column, value);
     };
     const auto thousandths = [](double value) { return std::round(value * 1000) / 1000; };
-    set(duty_columns_[id], "guest_ebpf_duty_ratio", thousandths(part.duty().openRatio()));
+    set(duty_columns_[id], "guest_ebpf_duty_ratio", thousandths(part.takeOpenRatio(now)));
     set(cost_columns_[id], "guest_ebpf_cost_seconds_total",
         thousandths(spent_before_[id] + part.duty().spentSeconds()));
     const auto dropped = static_cast<double>(dropped_before_[id] + part.unlisted(boards_));
@@ -240,7 +229,7 @@ class EbpfSource : public Source {
   bool wanted_;
   std::vector<Config::Uprobe> uprobes_;
   std::array<std::unique_ptr<Account>, bpf::PARTS> accounts_;
-  std::array<std::string, bpf::PARTS> troubles_;
+  std::array<std::string, bpf::PARTS> attaching_troubles_;
   std::string failure_;
   Descriptor events_;
   Descriptor timer_;
@@ -248,13 +237,10 @@ class EbpfSource : public Source {
   Loaded loaded_;
   Boards boards_;
   std::vector<Part> parts_;
-  Descriptor statistics_;  ///< while it is open the kernel measures the programs
   bool running_ = false;
-  bool timed_ = false;
   double slowness_ = 1;
   std::int64_t read_ns_ = 0;
   std::int64_t round_ns_ = 5'000'000'000;
-  std::uint64_t rounds_ = 1;
   std::uint64_t random_ = 0x9e3779b97f4a7c15;
   std::array<double, bpf::PARTS> spent_before_{};  ///< in the runs before this loading
   std::array<std::uint64_t, bpf::PARTS> dropped_before_{};

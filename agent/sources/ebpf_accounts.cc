@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 #include <utility>
 
 namespace virtseer::agent::ebpf {
@@ -54,12 +55,11 @@ const std::array<std::uint64_t, bpf::BUCKETS>& BucketCounts::added() {
   return added_;
 }
 
-double quantile(const std::array<std::uint64_t, bpf::BUCKETS>& counts, double share) {
-  double all = 0;
-  for (const std::uint64_t count : counts) all += static_cast<double>(count);
+double quantile(const ScaledBuckets& counts, double share) {
+  const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
   double below = 0;
   for (std::size_t i = 0; i + 1 < bpf::BUCKETS; ++i) {
-    const auto here = static_cast<double>(counts[i]);
+    const double here = counts[i];
     const double bound = std::ldexp(kMicrosecond, static_cast<int>(i));
     if (here > 0 && below + here >= share * all)
       return i == 0 ? bound : bound / 2 * (1 + (share * all - below) / here);
@@ -79,34 +79,30 @@ void Histogram::add(const std::array<std::uint64_t, bpf::BUCKETS>& counts, doubl
   seconds_ += seconds * factor;
 }
 
-Column Histogram::addColumn(Columns& columns, std::string_view suffix,
+Column Histogram::addColumn(Columns& columns, const std::string& metric,
                             std::string_view bound) const {
-  const std::string name = name_ + std::string(suffix);
+  constexpr std::string_view kBound = "up_to_seconds";
   if (labels_.empty()) {
-    if (bound.empty()) return columns.add(name);
-    return columns.add(name, {{"le", bound}});
+    if (bound.empty()) return columns.add(metric);
+    return columns.add(metric, {{kBound, bound}});
   }
   const Columns::Label first = labels_[0], second = labels_[1];
-  if (bound.empty()) return columns.add(name, {first, second});
-  return columns.add(name, {first, second, {"le", bound}});
+  if (bound.empty()) return columns.add(metric, {first, second});
+  return columns.add(metric, {first, second, {kBound, bound}});
 }
 
 void Histogram::tell(Round& round) {
   if (first_ == bpf::BUCKETS) return;
-  double below = 0;
+  double up_to = 0;
   for (std::size_t i = 0; i < bpf::BUCKETS; ++i) {
-    below += buckets_[i];
+    up_to += buckets_[i];
     const bool told = (i >= first_ && i <= last_) || i + 1 == bpf::BUCKETS;
     if (!told) continue;
-    if (columns_[i] == kNoColumn) columns_[i] = addColumn(round.columns, "_bucket", boundText(i));
-    round.row.set(columns_[i], std::round(below));
+    if (columns_[i] == kNoColumn) columns_[i] = addColumn(round.columns, events_, boundText(i));
+    round.row.set(columns_[i], std::round(up_to));
   }
-  if (sum_column_ == kNoColumn) {
-    sum_column_ = addColumn(round.columns, "_sum", {});
-    count_column_ = addColumn(round.columns, "_count", {});
-  }
+  if (sum_column_ == kNoColumn) sum_column_ = addColumn(round.columns, seconds_name_, {});
   round.row.set(sum_column_, std::round(seconds_ * 1000) / 1000);
-  round.row.set(count_column_, std::round(below));
 }
 
 }  // namespace virtseer::agent::ebpf

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/source.h"
@@ -20,10 +21,24 @@ class Account {
   virtual ~Account() = default;
   /// The programs were loaded anew and have counted nothing.
   virtual void restart(const Loaded& loaded) = 0;
-  /// Takes what was counted since the last call; each of it stands for `taken.factor`.
-  virtual void count(const Boards& boards, const Duty::Taken& taken) = 0;
-  /// Tells the counters, and the tables where `count` was called since.
-  virtual void tell(Round& round, bool fresh) = 0;
+  /// Takes what was counted since the last call, and what it stands for.
+  void count(const Boards& boards, const Duty::Taken& taken) {
+    add(boards, taken.factor);
+    seconds_ += taken.seconds;
+  }
+  /// Tells the counters, and the tables where anything was counted since the last call.
+  void tell(Round& round) {
+    tellCounters(round);
+    if (const double seconds = std::exchange(seconds_, 0); seconds > 0) tellTable(round, seconds);
+  }
+
+ private:
+  virtual void add(const Boards& boards, double factor) = 0;
+  virtual void tellCounters(Round& round) = 0;
+  /// What was added since the last call is that of so many seconds.
+  virtual void tellTable(Round& round, double seconds) { (void)round, (void)seconds; }
+
+  double seconds_ = 0;
 };
 
 std::unique_ptr<Account> makeSyscallAccount();
@@ -70,7 +85,7 @@ class Batches {
   bool more_ = true;
 };
 
-/// Empties a map that counts into `take(key, count)`.
+/// Empties a map that counts into `take(key, count)`, which may change the key.
 template <typename Key, typename Take>
 void drain(int map, Take take) {
   constexpr std::size_t kBatch = 256;
@@ -97,33 +112,37 @@ class BucketCounts {
   std::array<std::uint64_t, bpf::BUCKETS> added_{};
 };
 
-/// The time below which `share` of these events lie, in seconds; they must not be none.
-double quantile(const std::array<std::uint64_t, bpf::BUCKETS>& counts, double share);
+/// Counts that were scaled, by bucket.
+using ScaledBuckets = std::array<double, bpf::BUCKETS>;
 
-/// A histogram as Prometheus has them: NAME_bucket{le}, NAME_sum, NAME_count. Bounds that no event
-/// has come near have no column.
+/// The time below which `share` of these events lie, in seconds; they must not be none.
+double quantile(const ScaledBuckets& counts, double share);
+
+/// How many events took how long, as counters: `events`{up_to_seconds}, those that took that long
+/// or less, +Inf being all of them, and `seconds`, the sum of their times. Bounds that no event has
+/// come near have no column.
 class Histogram {
  public:
   using Label = std::pair<std::string, std::string>;
-  Histogram(std::string name, std::vector<Label> labels)
-      : name_(std::move(name)), labels_(std::move(labels)) {
+  Histogram(std::string events, std::string seconds, std::vector<Label> labels)
+      : events_(std::move(events)), seconds_name_(std::move(seconds)), labels_(std::move(labels)) {
     columns_.fill(kNoColumn);
   }
   void add(const std::array<std::uint64_t, bpf::BUCKETS>& counts, double seconds, double factor);
   void tell(Round& round);
 
  private:
-  Column addColumn(Columns& columns, std::string_view suffix, std::string_view bound) const;
+  Column addColumn(Columns& columns, const std::string& metric, std::string_view bound) const;
 
-  std::string name_;
+  std::string events_;
+  std::string seconds_name_;
   std::vector<Label> labels_;  ///< two, or none
-  std::array<double, bpf::BUCKETS> buckets_{};
+  ScaledBuckets buckets_{};
   double seconds_ = 0;
   std::size_t first_ = bpf::BUCKETS;
   std::size_t last_ = 0;
   std::array<Column, bpf::BUCKETS> columns_;
   Column sum_column_ = kNoColumn;
-  Column count_column_ = kNoColumn;
 };
 
 }  // namespace virtseer::agent::ebpf

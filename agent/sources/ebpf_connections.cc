@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "agent/sources/ebpf_accounts.h"
+#include "agent/sources/ebpf_tally.h"
 
 namespace virtseer::agent::ebpf {
 namespace {
@@ -16,47 +17,38 @@ class ConnectionAccount : public Account {
 
   void restart(const Loaded& loaded) override { map_ = loaded.maps[kConnectionsMap].get(); }
 
-  void count(const Boards& boards, const Duty::Taken& taken) override {
-    made_.clear();
-    open_seconds_ = taken.open_seconds;
-    drain<bpf::connection_key>(map_, [&](const bpf::connection_key& key, std::uint64_t count) {
+ private:
+  void add(const Boards& boards, double factor) override {
+    drain<bpf::connection_key>(map_, [&](bpf::connection_key& key, std::uint64_t counted) {
       if (key.direction < bpf::OUTWARD || key.direction > bpf::OUTWARD_FAILED) return;
-      counts_[key.direction - 1].add(static_cast<double>(count) * taken.factor);
-      made_.push_back({key, count});
+      const double count = static_cast<double>(counted) * factor;
+      counts_[key.direction - 1].add(count);
+      // Who takes connections is known only from what it answers.
+      if (key.direction == bpf::INWARD) nameService(boards.board(), key);
+      made_.add(key, count);
     });
-    // Who takes connections is known only from what it answers.
-    for (Made& made : made_) {
-      if (made.key.direction != bpf::INWARD) continue;
-      const std::uint8_t slot = boards.board().service_of_port[made.key.port];
-      if (slot != 0 && slot < bpf::MAX_SERVICES)
-        std::copy_n(boards.board().services[slot].process, bpf::NAME_BYTES, made.key.process);
-    }
   }
 
-  void tell(Round& round, bool fresh) override {
+  static void nameService(const bpf::board& board, bpf::connection_key& key) {
+    const std::uint8_t slot = board.service_of_port[key.port];
+    if (slot != 0 && slot < bpf::MAX_SERVICES)
+      std::copy_n(board.services[slot].process, bpf::NAME_BYTES, key.process);
+  }
+
+  void tellCounters(Round& round) override {
     for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (columns_[i] == kNoColumn)
         columns_[i] =
             round.columns.add("guest_tcp_connections_total", {{"direction", kDirections[i]}});
       round.row.set(columns_[i], counts_[i].value());
     }
-    if (fresh) tellTable(round);
   }
 
- private:
-  struct Made {
-    bpf::connection_key key;
-    std::uint64_t count;
-  };
-
-  void tellTable(Round& round) {
-    const auto rows = static_cast<std::ptrdiff_t>(std::min(made_.size(), kRows));
-    std::partial_sort(made_.begin(), made_.begin() + rows, made_.end(),
-                      [](const Made& a, const Made& b) { return a.count > b.count; });
+  void tellTable(Round& round, double seconds) override {
     auto table = round.report.table("connections",
                                     {"peer", "port", "direction", "process", "new_per_second"});
-    for (std::ptrdiff_t i = 0; i < rows && table.row(); ++i) {
-      const Made& made = made_[static_cast<std::size_t>(i)];
+    for (const auto& made : made_.busiest(kRows)) {
+      if (!table.row()) break;
       char peer[INET6_ADDRSTRLEN] = "";
       ::inet_ntop(made.key.ipv6 ? AF_INET6 : AF_INET, made.key.peer, peer, sizeof peer);
       table.text(peer);
@@ -64,13 +56,13 @@ class ConnectionAccount : public Account {
       table.text(kDirections[made.key.direction - 1u]);
       const std::string_view process = nameIn(made.key.process);
       process.empty() ? table.absent() : table.text(process);
-      table.number(rounded(static_cast<double>(made.count) / open_seconds_));
+      table.number(rounded(made.count / seconds));
     }
+    made_.clear();
   }
 
   int map_ = -1;
-  double open_seconds_ = 0;
-  std::vector<Made> made_;
+  Tally<bpf::connection_key> made_;
   std::array<Scaled, kDirections.size()> counts_;
   std::array<Column, kDirections.size()> columns_;
 };

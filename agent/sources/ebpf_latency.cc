@@ -32,21 +32,20 @@ class SchedAccount : public Account {
     seconds_.restart();
   }
 
-  void count(const Boards& boards, const Duty::Taken& taken) override {
+ private:
+  void add(const Boards& boards, double factor) override {
     std::uint64_t wait_ns = 0;
     for (const auto& cpu : boards.cpus()) {
       counts_.read(cpu.waits);
       wait_ns += peek(cpu.wait_ns);
     }
-    histogram_.add(counts_.added(), seconds_.take(wait_ns), taken.factor);
+    histogram_.add(counts_.added(), seconds_.take(wait_ns), factor);
   }
+  void tellCounters(Round& round) override { histogram_.tell(round); }
 
-  void tell(Round& round, bool) override { histogram_.tell(round); }
-
- private:
   BucketCounts counts_;
   AddedSeconds seconds_;
-  Histogram histogram_{"guest_runqueue_latency_seconds", {}};
+  Histogram histogram_{"guest_runqueue_waits_total", "guest_runqueue_wait_seconds_total", {}};
 };
 
 /// The name of a block device, e.g. "vda".
@@ -66,31 +65,35 @@ class BlockAccount : public Account {
     for (auto& slot : slots_) slot = {};
   }
 
-  void count(const Boards& boards, const Duty::Taken& taken) override {
+ private:
+  void add(const Boards& boards, double factor) override {
     for (std::size_t i = 0; i < bpf::MAX_DEVICES; ++i) {
       const bpf::device_board& board = boards.board().devices[i];
       const std::uint64_t number = peek(board.number);
       if (number == 0) return;
       Slot& slot = slots_[i];
       if (slot.device == nullptr) slot.device = find(number);
-      add(slot.reads, board.reads, slot.device->reads, taken.factor);
-      add(slot.writes, board.writes, slot.device->writes, taken.factor);
+      add(slot.reads, board.reads, slot.device->reads, factor);
+      add(slot.writes, board.writes, slot.device->writes, factor);
     }
   }
 
-  void tell(Round& round, bool) override {
+  void tellCounters(Round& round) override {
     for (const auto& device : devices_) {
       device->reads.tell(round);
       device->writes.tell(round);
     }
   }
 
- private:
+  static Histogram histogramOf(const std::string& device, const char* operation) {
+    return {"guest_block_requests_total",
+            "guest_block_request_seconds_total",
+            {{"device", device}, {"operation", operation}}};
+  }
+
   struct Device {
     explicit Device(const std::string& name)
-        : name(name),
-          reads("guest_block_latency_seconds", {{"device", name}, {"operation", "read"}}),
-          writes("guest_block_latency_seconds", {{"device", name}, {"operation", "write"}}) {}
+        : name(name), reads(histogramOf(name, "read")), writes(histogramOf(name, "write")) {}
     std::string name;
     Histogram reads;
     Histogram writes;

@@ -1,7 +1,6 @@
 // Calls of the functions that the configuration names.
-#include <algorithm>
-
 #include "agent/sources/ebpf_accounts.h"
+#include "agent/sources/ebpf_tally.h"
 
 namespace virtseer::agent::ebpf {
 namespace {
@@ -19,27 +18,6 @@ class LibraryAccount : public Account {
       if (found.index < functions_.size()) functions_[found.index].there = true;
   }
 
-  void count(const Boards&, const Duty::Taken& taken) override {
-    calls_.clear();
-    open_seconds_ = taken.open_seconds;
-    drain<bpf::library_key>(map_, [&](const bpf::library_key& key, std::uint64_t count) {
-      if (key.function >= functions_.size()) return;
-      functions_[key.function].count.add(static_cast<double>(count) * taken.factor);
-      calls_.push_back({key, count});
-    });
-  }
-
-  void tell(Round& round, bool fresh) override {
-    for (Function& function : functions_) {
-      if (!function.there) continue;
-      if (function.column == kNoColumn)
-        function.column =
-            round.columns.add("guest_library_calls_total", {{"function", function.name}});
-      round.row.set(function.column, function.count.value());
-    }
-    if (fresh) tellTable(round);
-  }
-
  private:
   struct Function {
     std::string name;
@@ -47,28 +25,40 @@ class LibraryAccount : public Account {
     Column column;
     bool there = false;
   };
-  struct Calls {
-    bpf::library_key key;
-    std::uint64_t count;
-  };
 
-  void tellTable(Round& round) {
-    const auto rows = static_cast<std::ptrdiff_t>(std::min(calls_.size(), kRows));
-    std::partial_sort(calls_.begin(), calls_.begin() + rows, calls_.end(),
-                      [](const Calls& a, const Calls& b) { return a.count > b.count; });
-    auto table = round.report.table("library_calls", {"function", "process", "calls_per_second"});
-    for (std::ptrdiff_t i = 0; i < rows && table.row(); ++i) {
-      const Calls& calls = calls_[static_cast<std::size_t>(i)];
-      table.text(functions_[calls.key.function].name);
-      table.text(nameIn(calls.key.process));
-      table.number(rounded(static_cast<double>(calls.count) / open_seconds_));
+  void add(const Boards&, double factor) override {
+    drain<bpf::library_key>(map_, [&](const bpf::library_key& key, std::uint64_t counted) {
+      if (key.function >= functions_.size()) return;
+      const double count = static_cast<double>(counted) * factor;
+      functions_[key.function].count.add(count);
+      calls_.add(key, count);
+    });
+  }
+
+  void tellCounters(Round& round) override {
+    for (Function& function : functions_) {
+      if (!function.there) continue;
+      if (function.column == kNoColumn)
+        function.column =
+            round.columns.add("guest_library_calls_total", {{"function", function.name}});
+      round.row.set(function.column, function.count.value());
     }
   }
 
+  void tellTable(Round& round, double seconds) override {
+    auto table = round.report.table("library_calls", {"function", "process", "calls_per_second"});
+    for (const auto& calls : calls_.busiest(kRows)) {
+      if (!table.row()) break;
+      table.text(functions_[calls.key.function].name);
+      table.text(nameIn(calls.key.process));
+      table.number(rounded(calls.count / seconds));
+    }
+    calls_.clear();
+  }
+
   int map_ = -1;
-  double open_seconds_ = 0;
   std::vector<Function> functions_;
-  std::vector<Calls> calls_;
+  Tally<bpf::library_key> calls_;
 };
 
 }  // namespace

@@ -97,10 +97,7 @@ void Loader::note(const Message& message, Descriptor fd) {
   const auto part = static_cast<bpf::part>(message.part < bpf::PARTS ? message.part : 0);
   switch (message.kind) {
     case Message::program:
-      if (fd) loaded_.programs.push_back({part, message.number != 0, std::move(fd), {}});
-      break;
-    case Message::link:  // of the program before
-      if (!loaded_.programs.empty()) loaded_.programs.back().link = std::move(fd);
+      if (fd) loaded_.programs.push_back({part, message.number != 0, std::move(fd)});
       break;
     case Message::map:
       if (message.index < kMaps) loaded_.maps[message.index] = std::move(fd);

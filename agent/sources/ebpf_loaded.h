@@ -26,9 +26,8 @@ enum Map : std::uint8_t {
 struct Loaded {
   struct Program {
     bpf::part part;
-    bool slow;  ///< attaching and detaching it waits for all processors
+    bool slow;  ///< detaching it waits for all processors
     Descriptor fd;
-    Descriptor link;  ///< holds it attached; only where it is slow
   };
   /// Where a function lies in its file.
   struct Function {
@@ -45,7 +44,7 @@ struct Loaded {
 
 /// What the loader says, one a message; a descriptor comes beside it.
 struct Message {
-  enum Kind : std::uint8_t { program, link, map, function, trouble, cost, failure, done };
+  enum Kind : std::uint8_t { program, map, function, trouble, cost, failure, done };
   Kind kind = done;
   std::uint8_t part = 0;
   std::uint32_t index = 0;

@@ -30,7 +30,7 @@ struct Way {
   part of;
   std::array<const char*, 3> programs;  ///< null where there are fewer
   const char* lack = nullptr;           ///< what this way cannot tell
-  bool slow = false;                    ///< attaching waits for all processors
+  bool slow = false;                    ///< detaching waits for all processors
 };
 
 constexpr Way kWays[] = {
@@ -206,7 +206,8 @@ void tellPart(const Teller& teller, const watch_bpf& skeleton, const Plan& plan,
   for (const char* name : way->programs) {
     if (name == nullptr) continue;
     const bpf_program* program = bpf_object__find_program_by_name(skeleton.obj, name);
-    if (program != nullptr) teller.say(Message::program, name, of, 0, 0, bpf_program__fd(program));
+    if (program != nullptr)
+      teller.say(Message::program, name, of, 0, way->slow, bpf_program__fd(program));
   }
   if (way->lack != nullptr) teller.say(Message::trouble, way->lack, of);
 }

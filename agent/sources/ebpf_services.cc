@@ -15,20 +15,23 @@ constexpr std::int64_t kIdleMs = 600'000;
 
 constexpr std::array<const char*, 6> kClasses{nullptr, "1xx", "2xx", "3xx", "4xx", "5xx"};
 
-/// A counter of the board: what was added since the last look.
+/// A counter of the board, and what was added to it in the round.
 class Added {
  public:
-  double take(const __u64& word) {
+  /// Gives what was added since the last look, scaled.
+  double take(const __u64& word, double factor) {
     const std::uint64_t now = peek(word);
-    added_ = static_cast<double>(now - last_);
+    const double added = static_cast<double>(now - last_) * factor;
     last_ = now;
-    return added_;
+    round_ += added;
+    return added;
   }
-  double value() const { return added_; }
+  double value() const { return round_; }
+  void endRound() { round_ = 0; }
 
  private:
   std::uint64_t last_ = 0;
-  double added_ = 0;
+  double round_ = 0;
 };
 
 /// What is told of a port for ever.
@@ -49,9 +52,14 @@ struct Service {
   Added requests, request_bytes, response_bytes;
   std::array<Added, 6> responses;
   BucketCounts latency_counts;
-  double p50 = 0, p95 = 0;
+  ScaledBuckets latency{};  ///< of the round
   std::int64_t asked_ms = 0;
 
+  void endRound() {
+    for (Added* counter : {&requests, &request_bytes, &response_bytes}) counter->endRound();
+    for (Added& counter : responses) counter.endRound();
+    latency.fill(0);
+  }
   double failed() const { return responses[5].value(); }
   double classified() const {
     double sum = 0;
@@ -66,8 +74,8 @@ class ServiceAccount : public Account {
     for (Service& service : services_) service = {};
   }
 
-  void count(const Boards& boards, const Duty::Taken& taken) override {
-    open_seconds_ = taken.open_seconds;
+ private:
+  void add(const Boards& boards, double factor) override {
     boards_ = &boards;
     for (std::size_t slot = 1; slot < bpf::MAX_SERVICES; ++slot) {
       const bpf::service_board& board = boards.board().services[slot];
@@ -75,42 +83,41 @@ class ServiceAccount : public Account {
       const std::uint64_t port = peek(board.port);
       if (port == 0) continue;
       service.port = port;
-      count(service, board, taken.factor);
+      add(service, board, factor);
     }
   }
 
-  void tell(Round& round, bool fresh) override {
-    for (Port& port : ports_) tellPort(round, port);
-    if (!fresh) return;
-    tellTable(round);
-    for (std::size_t slot = 1; slot < bpf::MAX_SERVICES; ++slot)
-      if (services_[slot].port != 0) retire(slot, round.now_ms);
-  }
-
- private:
-  void count(Service& service, const bpf::service_board& board, double factor) {
-    service.requests.take(board.requests);
-    service.request_bytes.take(board.request_bytes);
-    service.response_bytes.take(board.response_bytes);
-    for (std::size_t i = 1; i < service.responses.size(); ++i)
-      service.responses[i].take(board.responses[i]);
+  void add(Service& service, const bpf::service_board& board, double factor) {
+    const double requests = service.requests.take(board.requests, factor);
+    const double request_bytes = service.request_bytes.take(board.request_bytes, factor);
+    const double response_bytes = service.response_bytes.take(board.response_bytes, factor);
+    std::array<double, 6> responses{};
+    for (std::size_t i = 1; i < responses.size(); ++i)
+      responses[i] = service.responses[i].take(board.responses[i], factor);
     service.latency_counts.read(board.latency);
     const auto& latency = service.latency_counts.added();
-    if (service.requests.value() <= 0 && service.request_bytes.value() <= 0) return;
+    for (std::size_t i = 0; i < latency.size(); ++i)
+      service.latency[i] += static_cast<double>(latency[i]) * factor;
+    if (requests <= 0 && request_bytes <= 0) return;
     service.process = nameIn(board.process);
-    if (service.requests.value() > 0) {
-      service.p50 = quantile(latency, 0.5);
-      service.p95 = quantile(latency, 0.95);
-    }
-    if (Port* port = find(service.port)) add(*port, service, factor);
+    Port* port = find(service.port);
+    if (port == nullptr) return;
+    port->requests.add(requests);
+    port->request_bytes.add(request_bytes);
+    port->response_bytes.add(response_bytes);
+    for (std::size_t i = 1; i < responses.size(); ++i) port->responses[i].add(responses[i]);
   }
 
-  static void add(Port& port, const Service& service, double factor) {
-    port.requests.add(service.requests.value() * factor);
-    port.request_bytes.add(service.request_bytes.value() * factor);
-    port.response_bytes.add(service.response_bytes.value() * factor);
-    for (std::size_t i = 1; i < port.responses.size(); ++i)
-      port.responses[i].add(service.responses[i].value() * factor);
+  void tellCounters(Round& round) override {
+    for (Port& port : ports_) tellPort(round, port);
+  }
+
+  void tellTable(Round& round, double seconds) override {
+    tellRows(round, seconds);
+    for (std::size_t slot = 1; slot < bpf::MAX_SERVICES; ++slot) {
+      if (services_[slot].port != 0) retire(slot, round.now_ms);
+      services_[slot].endRound();
+    }
   }
 
   Port* find(std::uint64_t number) {
@@ -151,18 +158,19 @@ class ServiceAccount : public Account {
           return candidate.port == port.number && candidate.requests.value() > 0;
         });
     if (service == services_.end()) return;
-    constexpr std::array<const char*, 2> kQuantiles{"0.5", "0.95"};
-    const std::array<double, 2> values{service->p50, service->p95};
-    for (std::size_t i = 0; i < kQuantiles.size(); ++i) {
+    constexpr std::array<const char*, 2> kProbabilities{"0.5", "0.95"};
+    const std::array<double, 2> values{quantile(service->latency, 0.5),
+                                       quantile(service->latency, 0.95)};
+    for (std::size_t i = 0; i < kProbabilities.size(); ++i) {
       if (port.latency_columns[i] == kNoColumn)
         port.latency_columns[i] =
             round.columns.add("guest_service_latency_seconds",
-                              {{"port", text(port.number)}, {"quantile", kQuantiles[i]}});
+                              {{"port", text(port.number)}, {"probability", kProbabilities[i]}});
       round.row.set(port.latency_columns[i], rounded(values[i]));
     }
   }
 
-  void tellTable(Round& round) const {
+  void tellRows(Round& round, double seconds) const {
     auto table =
         round.report.table("services", {"port", "process", "requests_per_second", "errors_ratio",
                                         "latency_p50_seconds", "latency_p95_seconds",
@@ -172,13 +180,13 @@ class ServiceAccount : public Account {
       if (service.port == 0 || requests <= 0 || !table.row()) continue;
       table.number(static_cast<double>(service.port));
       table.text(service.process);
-      table.number(rounded(requests / open_seconds_));
+      table.number(rounded(requests / seconds));
       const double classified = service.classified();
       classified > 0 ? table.number(rounded(service.failed() / classified)) : table.absent();
-      table.number(rounded(service.p50));
-      table.number(rounded(service.p95));
-      table.number(rounded(service.request_bytes.value() / open_seconds_));
-      table.number(rounded(service.response_bytes.value() / open_seconds_));
+      table.number(rounded(quantile(service.latency, 0.5)));
+      table.number(rounded(quantile(service.latency, 0.95)));
+      table.number(rounded(service.request_bytes.value() / seconds));
+      table.number(rounded(service.response_bytes.value() / seconds));
     }
   }
 
@@ -196,7 +204,6 @@ class ServiceAccount : public Account {
   }
 
   const Boards* boards_ = nullptr;  ///< lives as long as what was counted last is told
-  double open_seconds_ = 0;
   std::array<Service, bpf::MAX_SERVICES> services_;
   std::vector<Port> ports_;
 };

@@ -1,8 +1,7 @@
 // System calls: by class, errors by number, and the busiest of processes and calls.
-#include <algorithm>
-
 #include "agent/sources/ebpf_accounts.h"
 #include "agent/sources/ebpf_syscall_names.h"
+#include "agent/sources/ebpf_tally.h"
 
 namespace virtseer::agent::ebpf {
 namespace {
@@ -24,24 +23,23 @@ class SyscallAccount : public Account {
     last_errors_.fill(0);
   }
 
-  void count(const Boards& boards, const Duty::Taken& taken) override {
-    calls_.clear();
-    open_seconds_ = taken.open_seconds;
-    drain<bpf::syscall_key>(map_, [&](const bpf::syscall_key& key, std::uint64_t count) {
-      const auto errors = static_cast<std::uint32_t>(count >> bpf::ERRORS_SHIFT);
-      calls_.push_back({key, static_cast<std::uint32_t>(count), errors});
-      counts_[static_cast<std::size_t>(classOf(key.number))].add(
-          static_cast<double>(static_cast<std::uint32_t>(count)) * taken.factor);
+ private:
+  void add(const Boards& boards, double factor) override {
+    drain<bpf::syscall_key>(map_, [&](const bpf::syscall_key& key, std::uint64_t counted) {
+      const double calls = static_cast<double>(static_cast<std::uint32_t>(counted)) * factor;
+      const auto errors = static_cast<double>(counted >> bpf::ERRORS_SHIFT) * factor;
+      calls_.add(key, calls, errors);
+      counts_[static_cast<std::size_t>(classOf(key.number))].add(calls);
     });
     for (std::size_t i = 0; i < bpf::MAX_ERRNO; ++i) {
       const std::uint64_t now = peek(boards.board().errors[i]);
       const std::uint64_t added = now - last_errors_[i];
       last_errors_[i] = now;
-      if (added > 0) errors_[errorPlace(i)].count.add(static_cast<double>(added) * taken.factor);
+      if (added > 0) errors_[errorPlace(i)].count.add(static_cast<double>(added) * factor);
     }
   }
 
-  void tell(Round& round, bool fresh) override {
+  void tellCounters(Round& round) override {
     for (std::size_t i = 0; i < kCallClasses; ++i) {
       if (classes_[i] == kNoColumn)
         classes_[i] = round.columns.add("guest_syscalls_total",
@@ -54,15 +52,21 @@ class SyscallAccount : public Account {
         error.column = round.columns.add("guest_syscall_errors_total", {{"errno", error.name}});
       round.row.set(error.column, error.count.value());
     }
-    if (fresh) tellTable(round);
   }
 
- private:
-  struct Call {
-    bpf::syscall_key key;
-    std::uint32_t count;
-    std::uint32_t errors;
-  };
+  void tellTable(Round& round, double seconds) override {
+    auto table = round.report.table(
+        "syscalls", {"process", "syscall", "calls_per_second", "errors_per_second"});
+    for (const auto& call : calls_.busiest(kRows)) {
+      if (!table.row()) break;
+      table.text(nameIn(call.key.process));
+      table.text(callName(call.key.number));
+      table.number(rounded(call.count / seconds));
+      table.number(rounded(call.errors / seconds));
+    }
+    calls_.clear();
+  }
+
   struct Error {
     std::string name;
     Scaled count;
@@ -82,24 +86,8 @@ class SyscallAccount : public Account {
     return static_cast<std::size_t>(error_of_[number]);
   }
 
-  void tellTable(Round& round) {
-    const auto rows = static_cast<std::ptrdiff_t>(std::min(calls_.size(), kRows));
-    std::partial_sort(calls_.begin(), calls_.begin() + rows, calls_.end(),
-                      [](const Call& a, const Call& b) { return a.count > b.count; });
-    auto table = round.report.table(
-        "syscalls", {"process", "syscall", "calls_per_second", "errors_per_second"});
-    for (std::ptrdiff_t i = 0; i < rows && table.row(); ++i) {
-      const Call& call = calls_[static_cast<std::size_t>(i)];
-      table.text(nameIn(call.key.process));
-      table.text(callName(call.key.number));
-      table.number(rounded(call.count / open_seconds_));
-      table.number(rounded(call.errors / open_seconds_));
-    }
-  }
-
   int map_ = -1;
-  double open_seconds_ = 0;
-  std::vector<Call> calls_;
+  Tally<bpf::syscall_key> calls_;
   std::array<Scaled, kCallClasses> counts_;
   std::array<Column, kCallClasses> classes_;
   std::array<std::uint64_t, bpf::MAX_ERRNO> last_errors_{};

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bpf/bpf.h>
 #include <dirent.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -10,6 +9,7 @@
 
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -35,6 +35,13 @@ class RunningEbpf {
  public:
   explicit RunningEbpf(const Config& config = {}) : reader_(makeEbpfSource(config), std::string()) {
     load();
+  }
+  RunningEbpf(const RunningEbpf&) = delete;
+  RunningEbpf& operator=(const RunningEbpf&) = delete;
+  /// Reaps the loader, which has ended: another test may wait for any child.
+  ~RunningEbpf() {
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    }
   }
 
   void load() {
@@ -93,7 +100,22 @@ inline double numberIn(const std::map<std::string, echo::Cell>& row, const std::
   return number == nullptr ? -1 : *number;
 }
 
-/// A child of its own name; killed at the end if it has not ended.
+/// Descriptors of this process that are of eBPF, by what the kernel calls them: "bpf-prog".
+inline std::vector<int> bpfDescriptors(const std::string& kind) {
+  std::vector<int> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> all(::opendir("/proc/self/fd"), ::closedir);
+  while (const dirent* entry = ::readdir(all.get())) {
+    char target[128] = {};
+    const std::string path = std::string("/proc/self/fd/") + entry->d_name;
+    if (::readlink(path.c_str(), target, sizeof target - 1) > 0 &&
+        std::string(target).find("anon_inode:" + kind) == 0)
+      found.push_back(std::atoi(entry->d_name));
+  }
+  return found;
+}
+
+/// A child of its own name; killed at the end if it has not ended. It holds nothing of eBPF: a
+/// program stays attached for as long as anyone holds it.
 class Stimulus {
  public:
   template <typename Work>
@@ -102,6 +124,7 @@ class Stimulus {
     if (child_ != 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, name);
+    for (const int fd : bpfDescriptors("bpf")) ::close(fd);
     work();
     ::_exit(0);
   }
@@ -138,31 +161,5 @@ class SharedNumber {
  private:
   std::atomic<std::uint64_t>* number_;
 };
-
-/// Descriptors of this process that are of eBPF, by what the kernel calls them: "bpf-prog".
-inline std::vector<int> bpfDescriptors(const std::string& kind) {
-  std::vector<int> found;
-  const std::unique_ptr<DIR, int (*)(DIR*)> all(::opendir("/proc/self/fd"), ::closedir);
-  while (const dirent* entry = ::readdir(all.get())) {
-    char target[128] = {};
-    const std::string path = std::string("/proc/self/fd/") + entry->d_name;
-    if (::readlink(path.c_str(), target, sizeof target - 1) > 0 &&
-        std::string(target).find("anon_inode:" + kind) == 0)
-      found.push_back(std::atoi(entry->d_name));
-  }
-  return found;
-}
-
-/// Seconds that this process's programs ran, as far as the kernel measured them.
-inline double programSeconds() {
-  double sum = 0;
-  for (const int fd : bpfDescriptors("bpf-prog")) {
-    bpf_prog_info info{};
-    std::uint32_t size = sizeof info;
-    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
-      sum += static_cast<double>(info.run_time_ns) / 1e9;
-  }
-  return sum;
-}
 
 }  // namespace virtseer::agent

@@ -151,7 +151,7 @@ TEST_CASE("requests to a service are told by port, with sizes, latency and error
   CHECK(numberIn(row, "latency_p50_seconds") <= numberIn(row, "latency_p95_seconds"));
   const std::string port = "{port=" + std::to_string(listener.port);
   CHECK(reading.at("guest_service_requests_total" + port + "}") >= 380);
-  CHECK(reading.at("guest_service_latency_seconds" + port + ",quantile=0.95}") > 0);
+  CHECK(reading.at("guest_service_latency_seconds" + port + ",probability=0.95}") > 0);
   CHECK(reading.at("guest_service_responses_total{class=5xx,port=" + std::to_string(listener.port) +
                    "}") >= 90);
 }
