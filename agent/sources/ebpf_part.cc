@@ -110,16 +110,10 @@ void Part::add(Descriptor program, bool slow) {
   slow_ |= slow;
 }
 
-/// What attaching and detaching is paid by: processor time, or where it waits for others the time
-/// that the agent stands still.
-double Part::toggleClock() const {
-  return slow_ ? static_cast<double>(monoNs()) : threadNs();
-}
-
 std::string Part::attach() {
   if (links_.size() == std::max(programs_.size(), functions_.size())) return {};
   links_.clear();
-  const double start = toggleClock();
+  const double start = threadNs();
   if (functions_.empty())
     for (const Descriptor& program : programs_)
       links_.emplace_back(bpf_raw_tracepoint_open(nullptr, program.get()));
@@ -132,18 +126,18 @@ std::string Part::attach() {
   // Functions are independent of each other; a part's other programs are not.
   const bool lost = failed == links_.size() || (functions_.empty() && failed > 0);
   if (lost) links_.clear();
-  if (!std::exchange(first_, false)) toggling_ns_ += toggleClock() - start;
+  if (!std::exchange(first_, false)) toggling_ns_ += threadNs() - start;
   return failed > 0 ? "cannot be attached: " + errorText(error) : std::string();
 }
 
 void Part::detach() {
   if (links_.empty()) return;
-  const double start = toggleClock();
+  const double start = threadNs();
   if (slow_)
     dropElsewhere(links_);
   else
     links_.clear();
-  toggling_ns_ += toggleClock() - start;
+  toggling_ns_ += threadNs() - start;
 }
 
 void Part::begin(const Boards& boards) {

@@ -68,7 +68,6 @@ class Part {
   };
   bpf::gate& gate(const Boards& boards) const { return boards.board().gates[id_]; }
   std::string attach();
-  double toggleClock() const;
   void detach();
 
   void learnCost(std::uint64_t timed, std::uint64_t timed_ns);
