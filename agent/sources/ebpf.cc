@@ -18,7 +18,6 @@ namespace {
 
 using namespace ebpf;
 
-constexpr std::size_t kMostUprobes = 32;
 constexpr std::array<const char*, bpf::PARTS> kPartNames{"syscalls",    "sched",    "block",
                                                          "connections", "services", "library"};
 /// What a run takes where counting a system call takes kReferenceNs, until some were timed.
@@ -34,7 +33,7 @@ constexpr std::int64_t kLongestWaitNs = 5 * kSecond;
 class EbpfSource : public Source {
  public:
   explicit EbpfSource(const Config& config) : wanted_(config.ebpf), uprobes_(config.uprobes) {
-    if (uprobes_.size() > kMostUprobes) uprobes_.resize(kMostUprobes);
+    if (uprobes_.size() > Config::kMaxUprobes) uprobes_.resize(Config::kMaxUprobes);
     accounts_[bpf::PART_SYSCALLS] = makeSyscallAccount();
     accounts_[bpf::PART_SCHED] = makeSchedAccount();
     accounts_[bpf::PART_BLOCK] = makeBlockAccount();
