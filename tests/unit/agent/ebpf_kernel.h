@@ -54,14 +54,24 @@ class RunningEbpf {
     if (::poll(&watched, 1, wait_ms) > 0) source().attend();
   }
   Reading read() {
-    const double now = monoSeconds();
-    Reading reading = reader_.read(static_cast<std::int64_t>(now * 1000));
-    seconds_ = now - read_at_;
-    read_at_ = now;
+    const double begin = monoSeconds();
+    Reading reading = reader_.read(static_cast<std::int64_t>(begin * 1000));
+    const double end = monoSeconds();
+    shortest_ = begin - end_;
+    longest_ = end - begin_;
+    begin_ = begin;
+    end_ = end;
     return reading;
   }
-  /// Between the last two reads.
-  double seconds() const { return seconds_; }
+  /// Whether a rate that the last read told is that of so many events since the one before. When
+  /// within a read the source looked at its clock is not known: a busy machine may have had it
+  /// wait.
+  bool tells(double rate, double events) const {
+    constexpr double kTolerance = 0.03;
+    UNSCOPED_INFO(rate << " a second, in " << shortest_ << " to " << longest_ << " seconds");
+    return rate * shortest_ <= events * (1 + kTolerance) &&
+           rate * longest_ >= events * (1 - kTolerance);
+  }
   Source& source() { return reader_.source(); }
   bool has(const std::string& part) {
     return source().trouble().find(part + ":") == std::string::npos;
@@ -89,8 +99,10 @@ class RunningEbpf {
 
  private:
   Reader reader_;
-  double read_at_ = 0;
-  double seconds_ = 0;
+  double begin_ = 0;  ///< of the last read
+  double end_ = 0;
+  double shortest_ = 0;  ///< between the last two
+  double longest_ = 0;
 };
 
 inline double numberIn(const std::map<std::string, echo::Cell>& row, const std::string& column) {

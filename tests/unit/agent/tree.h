@@ -10,6 +10,7 @@
 
 #include "agent/columns.h"
 #include "agent/source.h"
+#include "virtseer/echo/text.h"
 
 namespace virtseer::agent {
 
@@ -57,6 +58,7 @@ class Reader {
     REQUIRE(opened);
   }
 
+  /// What the source tells, every name one that the host takes: it ends the link for another.
   Reading read(std::int64_t now_ms = 0) {
     row_.clear();
     report_.clear();
@@ -66,6 +68,7 @@ class Reader {
     report_.finish();
     Reading reading;
     const auto values = row_.values(columns_.size());
+    for (; checked_ < values.size(); ++checked_) checkName(columns_.names()[checked_]);
     for (std::size_t i = 0; i < values.size(); ++i)
       if (values[i] == values[i])
         REQUIRE(reading.emplace(keyOf(columns_.names()[i]), values[i]).second);
@@ -77,8 +80,18 @@ class Reader {
   Source& source() { return *source_; }
 
  private:
+  static void checkName(const echo::ColumnName& column) {
+    INFO(keyOf(column));
+    CHECK(echo::isAgentMetric(column.metric));
+    for (const auto& [label, value] : column.labels) {
+      CHECK(echo::isAgentLabel(label));
+      CHECK(echo::isText(value));
+    }
+  }
+
   SourcePointer source_;
   Columns columns_;
+  std::size_t checked_ = 0;  ///< columns whose names were looked at
   Row row_;
   Scratch scratch_;
   ReportBuilder report_;
