@@ -27,6 +27,9 @@ constexpr double kSavedNs = 2.8e6;
 /// back.
 constexpr double kRefusal = 1.6;
 
+/// Newer kernels let programs watch functions of others for administrators alone.
+constexpr const char* kFunctionRight = "this kernel wants CAP_SYS_ADMIN for it";
+
 double threadNs() {
   timespec time{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -127,7 +130,9 @@ std::string Part::attach() {
   const bool lost = failed == links_.size() || (functions_.empty() && failed > 0);
   if (lost) links_.clear();
   if (!std::exchange(first_, false)) toggling_ns_ += threadNs() - start;
-  return failed > 0 ? "cannot be attached: " + errorText(error) : std::string();
+  if (failed == 0) return {};
+  const bool refused = !functions_.empty() && (error == EACCES || error == EPERM);
+  return "cannot be attached: " + (refused ? std::string(kFunctionRight) : errorText(error));
 }
 
 void Part::detach() {

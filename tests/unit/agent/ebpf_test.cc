@@ -302,6 +302,31 @@ TEST_CASE("without the rights for it the source says so and the rest goes on") {
   CHECK(WEXITSTATUS(status) == 0);
 }
 
+TEST_CASE("the rights that the unit gives suffice for all but named functions") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct rights[2]{};
+    rights[1].effective = rights[1].permitted = 1u << (CAP_BPF - 32) | 1u << (CAP_PERFMON - 32);
+    if (::syscall(SYS_capset, &header, rights) != 0) ::_exit(2);
+    auto source = makeEbpfSource({});
+    if (!source->open("")) ::_exit(3);
+    while (source->trouble() == "programs are being loaded") {
+      pollfd watched{source->eventFd(), POLLIN, 0};
+      ::poll(&watched, 1, 1000);
+      source->attend();
+    }
+    const std::string trouble = source->trouble();
+    for (const char* word : {"permitted", "denied"})
+      if (trouble.find(word) != trouble.npos) ::_exit(4);
+    ::_exit(bpfDescriptors("bpf-prog").size() >= 4 ? 0 : 5);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
 TEST_CASE("programs can be forbidden by the configuration") {
   Config config;
   config.ebpf = false;
