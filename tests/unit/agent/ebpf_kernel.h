@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
@@ -16,6 +17,7 @@
 #include <ctime>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/source.h"
@@ -53,6 +55,18 @@ class RunningEbpf {
     pollfd watched{source().eventFd(), POLLIN, 0};
     if (::poll(&watched, 1, wait_ms) > 0) source().attend();
   }
+  void attendFor(double seconds) {
+    for (const double until = monoSeconds() + seconds; monoSeconds() < until;)
+      attend(std::max(1, static_cast<int>((until - monoSeconds()) * 1000)));
+  }
+  /// Lets the programs save up what the next events take, so that they need not pause for them. The
+  /// last two reads are a tenth of a second apart.
+  Reading rest() {
+    attendFor(1);
+    read();
+    attendFor(0.1);
+    return read();
+  }
   Reading read() {
     const double begin = monoSeconds();
     Reading reading = reader_.read(static_cast<std::int64_t>(begin * 1000));
@@ -61,7 +75,18 @@ class RunningEbpf {
     longest_ = end - begin_;
     begin_ = begin;
     end_ = end;
+    before_ = std::exchange(last_, reading);
     return reading;
+  }
+  /// Whether what the last read told of this part is exact. Programs that pause, for what else the
+  /// machine does, tell of the pause after they have opened again: the read before must be whole
+  /// too.
+  bool isExact(const std::string& part) const {
+    const auto is_whole = [&](const Reading& reading) {
+      const auto ratio = reading.find("guest_ebpf_duty_ratio{part=" + part + "}");
+      return ratio != reading.end() && ratio->second == 1;
+    };
+    return is_whole(before_) && is_whole(last_);
   }
   /// Whether a rate that the last read told is that of so many events since the one before. When
   /// within a read the source looked at its clock is not known: a busy machine may have had it
@@ -99,6 +124,8 @@ class RunningEbpf {
 
  private:
   Reader reader_;
+  Reading before_;
+  Reading last_;
   double begin_ = 0;  ///< of the last read
   double end_ = 0;
   double shortest_ = 0;  ///< between the last two
