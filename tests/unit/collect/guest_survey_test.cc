@@ -125,6 +125,30 @@ TEST_CASE("a guest that does not answer is asked more and more seldom, and says 
   CHECK(bench.environment.count("guestFacts") >= then + 5);
 }
 
+TEST_CASE("a question that does not get to the guest is not its silence, and is put again soon") {
+  Bench bench;
+  GuestSurvey survey(bench.clock, bench.environment,
+                     {.interval = Millis(10'000), .longest_wait = Millis(600'000)}, bench.take(),
+                     bench.pause());
+  const Ended ended(bench);
+  bench.add(1);
+  survey.setVms(bench.vms);
+  survey.start(bench.tasks);
+  const auto code = GENERATE(Code::busy, Code::timeout, Code::unreachable, Code::failed);
+  const auto asked = [&](std::size_t times) {
+    return [&bench, times] { return bench.environment.count("guestFacts") == times; };
+  };
+  bench.environment.failNext(Call::guest_facts, {code, "somebody else asks it"}, 5);
+  REQUIRE(bench.time.runUntil(asked(5), Millis(58'000)));
+  CHECK(survey.view(uuid(1)).silent.empty());
+  REQUIRE(bench.time.runUntil(asked(6), Millis(12'000)));
+  CHECK(survey.view(uuid(1)).silent.find("not connected") != std::string::npos);
+  // What is known of the guest, its silence too, stays.
+  bench.environment.failNext(Call::guest_facts, {code, "somebody else asks it"});
+  REQUIRE(bench.time.runUntil(asked(7), Millis(12'000)));
+  CHECK(survey.view(uuid(1)).silent.find("not connected") != std::string::npos);
+}
+
 TEST_CASE("a guest that hangs holds up nobody else, and is never asked twice at once") {
   Bench bench;
   GuestSurvey survey(bench.clock, bench.environment, {.interval = Millis(10'000)}, bench.take(),
