@@ -71,6 +71,14 @@ asio::awaitable<Result<EnrollReport>> DaemonDecisions::enroll(std::string name,
 asio::awaitable<Result<api::DoctorAnswer>> DaemonDecisions::doctor() {
   auto up = co_await parts_.check_up();
   if (const auto state = foresight_->fleetState()) addStorage(up, state->host);
+  for (auto& checked : up.vms) {
+    if (checked.vm.has_channel || checked.agent.state == AgentLink::State::connected) continue;
+    const auto token =
+        co_await parts_.files([tokens = AgentTokens(tokenFolder(config_)), vm = checked.vm.uuid] {
+          return tokens.act(vm, act::TokenAct::usable);
+        });
+    checked.token = token.value_or(false);
+  }
   co_return api::DoctorAnswer{.time = up.now, .findings = decide::diagnose(up)};
 }
 
