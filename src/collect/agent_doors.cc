@@ -45,8 +45,11 @@ Result<AgentDoor> listenOn(const asio::any_io_executor& loop, AgentDoor::Kind ki
     return fail(Code::failed, where + ": the kernel has no vsock: modprobe vhost_vsock");
   if (!fd) return fail(Code::failed, where + ": " + std::strerror(errno));
   const int on = 1;
-  if (kind == AgentDoor::Kind::tls)
+  if (kind == AgentDoor::Kind::tls) {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // A bridge may get its address after the daemon has started. IPv6 takes the same option.
+    ::setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
+  }
   if (::bind(fd.get(), address.get(), address.size) < 0 || ::listen(fd.get(), kWaiting) < 0)
     return fail(Code::failed, where + ": " + std::strerror(errno));
   return AgentDoor{kind, asio::posix::stream_descriptor(loop, fd.release())};

@@ -20,7 +20,8 @@ struct AgentDoor {
   boost::asio::posix::stream_descriptor socket;
 };
 
-/// `address`: "ADDRESS:PORT" or "[ADDRESS]:PORT".
+/// `address`: "ADDRESS:PORT" or "[ADDRESS]:PORT"; an address that no interface has yet is served
+/// once one has it.
 Result<AgentDoor> openTlsDoor(const boost::asio::any_io_executor& loop, std::string_view address);
 /// For every guest of this host.
 Result<AgentDoor> openVsockDoor(const boost::asio::any_io_executor& loop, std::uint32_t port);

@@ -112,8 +112,15 @@ asio::awaitable<void> AgentListener::renew() {
 
 asio::awaitable<void> AgentListener::accept(std::shared_ptr<AgentDoor> door) {
   for (;;) {
+    boost::system::error_code failed;
     co_await door->socket.async_wait(asio::posix::stream_descriptor::wait_read,
-                                     asio::use_awaitable);
+                                     asio::redirect_error(asio::use_awaitable, failed));
+    if (failed == asio::error::operation_aborted) co_return;
+    if (failed) {
+      log(Level::warning, "agents that call have to wait: " + failed.message());
+      co_await pause(kNoDescriptorPause);
+      continue;
+    }
     for (int i = 0; i < kCallsPerTurn; ++i) {
       auto caller = takeCaller(*door);
       if (!caller) {

@@ -29,6 +29,7 @@ Millis movedBy(std::int64_t from_ms, std::int64_t to_ms) {
 
 constexpr Millis kLastPatience{600'000};
 constexpr unsigned kMostDoublings = 16;
+constexpr std::uint64_t kSpread = 64;
 constexpr Millis kLeastSilence{10'000};
 constexpr std::uint64_t kMaxSequence = std::uint64_t{1} << 53;
 
@@ -48,7 +49,9 @@ std::string EchoSession::start(std::uint64_t nonce, std::uint64_t stored_epoch,
   nonce_ = nonce;
   connected_ = false;
   const auto longer = std::min(unanswered_++, kMostDoublings);
-  check_ = now + std::min(kLastPatience, limits_.patience * (1 << longer));
+  const auto patience = std::min(kLastPatience, limits_.patience * (1 << longer));
+  // Some more of it for each nonce, so that many that do not answer are not tried at one moment.
+  check_ = now + patience + patience * static_cast<std::int64_t>(nonce % kSpread) / (4 * kSpread);
   return std::string(kFlushBytes, '\0') +
          echo::encode(echo::Greeting{.protocol = echo::kProtocolVersion,
                                      .nonce = nonce,

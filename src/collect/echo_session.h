@@ -28,7 +28,8 @@ struct EchoLimits {
   /// kTypicalFrameBytes per second on average, whatever the frames are.
   std::uint32_t max_frames_per_second = 50;
   std::uint64_t max_replay_bytes = 8u << 20;
-  /// For the answer to a greeting; twice as much each time that none came, at most ten minutes.
+  /// For the answer to a greeting; twice as much each time that none came, at most ten minutes; by
+  /// the greeting's nonce up to a quarter more.
   Millis patience{10'000};
 
   static constexpr std::uint64_t kTypicalFrameBytes = 16 * 1024;

@@ -7,12 +7,12 @@
 
 namespace virtseer::daemon {
 
-/// Tells whether a host is contended as measured. It is contended when its VMs (CPU time and waiting
-/// of their vCPUs together) and the host itself want at least the cores that it has, and the VMs
-/// wait for at least `share` of these, `rounds` in a row. It is relieved once they wait for less
-/// than half of that, or less than nine tenths of its cores are wanted, as many in a row; in between
-/// it stays as it was. Forecasts know nothing of waiting: they name the time from when on demand is
-/// likely to exceed the cores for as many rounds.
+/// Tells whether a host is contended as measured. It is contended when its VMs (CPU time and
+/// waiting of their vCPUs together) and the host itself want at least the cores that it has, and
+/// the VMs wait for at least `share` of these, `rounds` in a row. It is relieved once they wait for
+/// less than half of that, or less than nine tenths of its cores are wanted, as many in a row; in
+/// between it stays as it was. Forecasts know nothing of waiting: they name the time from when on
+/// demand is likely to exceed the cores for as many rounds.
 class ContentionWatch {
  public:
   ContentionWatch(double share, std::uint32_t rounds) : share_(share), needed_(rounds) {}

@@ -22,8 +22,9 @@ struct Steps {
   std::vector<float> demand;
 };
 
-/// What each step and the `lasting - 1` after it have at least, as far as there are so many. Each
-/// turn doubles the steps that are looked at.
+/// What each step and the `lasting - 1` after it have at least. Each turn doubles the steps that
+/// are looked at; the last `lasting - 1` steps, which have not so many behind them, are left
+/// undefined.
 void leastOf(std::vector<float>& path, std::size_t lasting) {
   const std::size_t steps = path.size();
   float* at = path.data();
@@ -59,10 +60,11 @@ Steps fold(const Grid& grid, float capacity, std::size_t lasting, At at) {
   return out;
 }
 
-/// The first step from `first` on which `over` of `paths` paths are a share of `enough`.
+/// The first step from `first` to before `end` on which `over` of `paths` paths are a share of
+/// `enough`.
 std::optional<std::size_t> reached(const std::vector<float>& over, double paths, double enough,
-                                   std::size_t first = 0) {
-  for (std::size_t step = first; step < over.size(); ++step)
+                                   std::size_t first, std::size_t end) {
+  for (std::size_t step = first; step < end; ++step)
     if (over[step] > 0 && over[step] / paths >= enough) return step;
   return std::nullopt;
 }
@@ -91,8 +93,10 @@ Contention assess(std::span<const float> sum, Change change, const Grid& grid, c
   out.mean_cpus = std::max(0.0, out.mean_cpus / static_cast<double>(grid.rows()));
 
   // What is foreseen at all is foreseen by its first step; when it begins, by the first that lasts.
-  if (const auto first = reached(steps.over, paths, limit.threshold)) {
-    const auto begins = reached(steps.lasting, paths, limit.threshold, *first).value_or(*first);
+  if (const auto first = reached(steps.over, paths, limit.threshold, 0, grid.steps)) {
+    const auto whole = grid.steps - std::min(grid.steps, limit.lasting - 1);
+    const auto begins =
+        reached(steps.lasting, paths, limit.threshold, *first, whole).value_or(*first);
     const auto starts = grid.start + grid.step * static_cast<std::int64_t>(begins);
     out.until = std::max(Millis(0), starts - now);
     out.probability_then = steps.over[begins] / paths;

@@ -19,7 +19,7 @@ struct Change {
 struct Limit {
   double capacity = 0;      ///< cores
   double threshold = 0.5;   ///< share of paths
-  std::size_t lasting = 1;  ///< steps in a row, at the end of the grid those that are left
+  std::size_t lasting = 1;  ///< steps in a row, at least 1
 };
 
 /// How short of cores a host runs that is asked for `sum` (by row of `grid`), changed by `change`.

@@ -78,7 +78,7 @@ std::string words(const Contention& contention) {
     return fmt::format("not foreseen to run short of CPU ({} likely at most)",
                        percent(contention.probability));
   const auto peak = contention.probability > contention.probability_then
-                        ? fmt::format(", {} later", percent(contention.probability))
+                        ? fmt::format(", {} at most", percent(contention.probability))
                         : std::string();
   if (contention.already)
     return fmt::format("short of CPU already ({} likely{})", percent(contention.probability_then),

@@ -74,7 +74,7 @@ struct MigrationProgress {
 
 /// How a VM does, as its host's daemon sees it now; what is not known is absent.
 struct Wellbeing {
-  bool agent = false;              ///< an agent is connected
+  bool agent = false;              ///< an agent is connected that goes along with the VM
   std::optional<Millis> echo_age;  ///< since the last echo
   std::optional<double> cpu_cores, cpu_delay_cores;
   std::optional<double> work_units_per_s;  ///< of an ordered load: what the guest gets done

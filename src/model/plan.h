@@ -16,7 +16,7 @@ namespace virtseer {
 /// How short of CPU a host is foreseen to run.
 struct Contention {
   double probability = 0;       ///< highest of any step that demand exceeds capacity, 0 to 1
-  std::optional<Millis> until;  ///< from now to the first step that passes the threshold
+  std::optional<Millis> until;  ///< from now until it begins: see decide::assess
   double probability_then = 0;  ///< in that step
   bool already = false;         ///< that step is the present one
   double shortage_cpus = 0;     ///< cores that are wanted and not there, mean over paths and steps

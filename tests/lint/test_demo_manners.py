@@ -64,13 +64,15 @@ class Demo:
         self.far, near = pty.openpty() if terminal else os.pipe()
         command = [sys.executable, "-c", STAND_IN, str(folder), does, *words]
         self.process = subprocess.Popen(command, stdin=near if terminal else subprocess.DEVNULL, stdout=near,
-                                        stderr=near, start_new_session=True, preexec_fn=self._own if terminal else None)
+                                        stderr=near, start_new_session=True, preexec_fn=lambda: self._begin(terminal))
         os.close(near)
         self.said = ""
 
     @staticmethod
-    def _own():
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    def _begin(terminal):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs the tests may ignore it
+        if terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     def read_until(self, words):
         while words not in self.said:

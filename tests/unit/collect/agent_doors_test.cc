@@ -83,6 +83,12 @@ TEST_CASE("what is no address and port, or is taken, opens no door and is named"
   CHECK(again.error().message.find("in use") != std::string::npos);
 }
 
+TEST_CASE("a door opens at an address that no interface has yet") {
+  boost::asio::io_context loop;
+  CHECK(openTlsDoor(loop.get_executor(), "192.0.2.1:0"));
+  CHECK(openTlsDoor(loop.get_executor(), "[2001:db8::1]:0"));
+}
+
 TEST_CASE("vsock is listened to, or it is said what lacks") {
   boost::asio::io_context loop;
   const auto door = openVsockDoor(loop.get_executor(), VMADDR_PORT_ANY);

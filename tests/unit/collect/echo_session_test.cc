@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "collect/catalogue_rules.h"
 
@@ -10,6 +11,9 @@ using namespace virtseer;
 using namespace virtseer::collect;
 
 namespace {
+
+/// Adds nothing to the patience of its greeting.
+constexpr std::uint64_t kPlainNonce = 640;
 
 /// A session that was greeted, and an agent written frame by frame.
 struct Talk {
@@ -320,9 +324,9 @@ TEST_CASE("an agent that never answers is greeted on channels opened anew, less 
   ManualClock clock{Timestamp(Millis(1'700'000'000'000))};
   unsigned unanswered = 0;
   std::vector<int> waited;
-  for (std::uint64_t nonce = 1; nonce <= 9; ++nonce) {
+  for (int greeting = 1; greeting <= 9; ++greeting) {
     EchoSession session({}, {}, unanswered);
-    session.start(nonce, 0, 0, {}, clock.mono());
+    session.start(kPlainNonce, 0, 0, {}, clock.mono());
     for (waited.push_back(1); clock.advance(Millis(1000)), true; ++waited.back()) {
       const auto again = session.tick(clock.mono());
       REQUIRE(waited.back() <= 600);
@@ -335,6 +339,19 @@ TEST_CASE("an agent that never answers is greeted on channels opened anew, less 
   CHECK(waited == std::vector<int>{10, 20, 40, 80, 160, 320, 600, 600, 600});
 }
 
+TEST_CASE("greetings without an answer are given up at different moments, within a quarter more") {
+  std::set<EchoSession::Instant> moments;
+  const EchoSession::Instant now{};
+  for (std::uint64_t nonce = 1; nonce < 20'000; nonce += 311) {
+    EchoSession session({}, {});
+    session.start(nonce, 0, 0, {}, now);
+    moments.insert(session.nextCheck());
+  }
+  CHECK(moments.size() > 32);
+  CHECK(*moments.begin() >= now + Millis(10'000));
+  CHECK(*moments.rbegin() < now + Millis(12'500));
+}
+
 TEST_CASE("an agent that falls silent is greeted on its channel first, then on one opened anew") {
   Talk talk;
   talk.open();
@@ -342,7 +359,7 @@ TEST_CASE("an agent that falls silent is greeted on its channel first, then on o
   const auto again = talk.session.tick(talk.clock.mono());
   REQUIRE(again);
   CHECK_FALSE(again->anew);
-  talk.session.start(77, 0, 0, {}, talk.clock.mono());
+  talk.session.start(kPlainNonce, 0, 0, {}, talk.clock.mono());
   CHECK_FALSE(talk.session.tick(talk.clock.mono()));
   talk.clock.advance(Millis(10'000));
   const auto anew = talk.session.tick(talk.clock.mono());

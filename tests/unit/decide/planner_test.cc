@@ -55,6 +55,22 @@ TEST_CASE("a step says what it promises, what it costs and why") {
   CHECK(out.verdict == "move " + step.vm_name + " from h1 to h2, now");
 }
 
+TEST_CASE("a host is told to run short from when on that lasts for the rounds of its measure") {
+  World world;
+  world.view.scenarios = {scenarios({plainVm(1).uuid, plainVm(2).uuid}, 4, 6,
+                                    [](auto, auto step, auto) { return step == 2 ? 1.0 : 3.0; })};
+  const auto step = world.view.scenarios[0].step;
+  const auto until = [&](Millis lasting) {
+    world.rules.lasting = lasting;
+    return world.think().plan.hosts.at(0).contention.until.value();
+  };
+
+  const auto first = until(Millis(0));
+  CHECK(until(2 * step) == first);
+  CHECK(until(2 * step + Millis(1)) == first + 3 * step);
+  CHECK(until(3 * step) == first + 3 * step);
+}
+
 TEST_CASE("the same input gives the same plan") {
   World world;
   CHECK(world.think().plan == world.think().plan);
