@@ -72,7 +72,7 @@ struct AgentTotals {
 /// greets, appends the rows that come, and opens it again when it ends: after `first_retry`,
 /// `retry`, and then twice as long each time. A guest that floods or sends garbage is left alone
 /// for a growing time. A guest that does not answer costs an open channel and a timer; the
-/// channel is opened anew after 10 s and then twice as long each time, at most every ten minutes.
+/// channel is opened anew after 5 s and then twice as long each time, at most every ten minutes.
 ///
 /// Echoes are acknowledged only once they are stored: see commitTaken() and committed(). Events
 /// reported: agent.connected, agent.restarted, agent.lost (10 s without a link while the VM runs),

@@ -30,7 +30,7 @@ struct EchoLimits {
   std::uint64_t max_replay_bytes = 8u << 20;
   /// For the answer to a greeting; twice as much each time that none came, at most ten minutes; by
   /// the greeting's nonce up to a quarter more.
-  Millis patience{10'000};
+  Millis patience{5'000};
 
   static constexpr std::uint64_t kTypicalFrameBytes = 16 * 1024;
   /// Echoes a Hello may announce.
