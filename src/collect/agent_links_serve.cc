@@ -201,6 +201,7 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   link.view.agent_version = hello.agent_version;
   link.view.role = hello.role;
   link.view.epoch = hello.epoch;
+  link.view.sequence = link.taken.epoch == hello.epoch ? link.taken.sequence : 0;
   link.view.interval_ms = hello.interval_ms;
   link.view.sources = hello.sources;
   if (!link.announced)

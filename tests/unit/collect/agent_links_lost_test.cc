@@ -70,7 +70,7 @@ TEST_CASE("a channel on which no greeting is answered is opened anew") {
   bench.setVms({runningVm(kVm, "web")});
   REQUIRE(bench.until([&] { return bench.port().hostConnected(); }));
   CHECK(bench.environment.count("openChannel") == 1);
-  bench.clock.advance(Millis(20));
+  bench.clock.advance(Millis(25));
   REQUIRE(bench.until([&] { return bench.environment.count("openChannel") == 2; }));
   REQUIRE(bench.until([&] { return bench.port().hostConnected(); }));
   CHECK(bench.links.view(kVm).reason == "waiting for the agent in the guest to answer");
