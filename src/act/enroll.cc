@@ -67,20 +67,21 @@ asio::awaitable<void> changeBalloon(platform::Actions& actions, const EnrollOrde
                     printable(done.error().message));
 }
 
-/// The plan's token, if the way needs one or there is one to take back.
-asio::awaitable<Result<void>> planToken(const EnrollOrder& order, const EnrollContext& context,
-                                        EnrollPlan& plan) {
-  const bool needs = order.wish.way != EchoWay::channel && !order.wish.remove;
-  const auto there = co_await context.token(order.vm, TokenAct::look);
-  if (!there) co_return fail(there.error());
-  if (!needs && (!order.wish.remove || !*there)) co_return Result<void>{};
-  EnrollStep step{EnrollStep::Kind::token, {}, needs && *there, ""};
+bool needsToken(const EnrollWish& wish) {
+  return wish.way != EchoWay::channel && !wish.remove;
+}
+
+/// The plan's token, if the way needs one or there is one to take back. `there`: there is one now.
+void planToken(const EnrollOrder& order, const EnrollContext& context, bool there,
+               EnrollPlan& plan) {
+  const bool needs = needsToken(order.wish);
+  if (!needs && (!order.wish.remove || !there)) return;
+  EnrollStep step{EnrollStep::Kind::token, {}, needs && there, ""};
   const auto file = printable(context.token_file(order.vm));
   step.words = order.wish.remove ? fmt::format("the token in {} is deleted", file)
-               : *there          ? fmt::format("a token is there, in {}", file)
+               : there           ? fmt::format("a token is there, in {}", file)
                                  : fmt::format("a token is made, in {}", file);
   plan.steps.push_back(std::move(step));
-  co_return Result<void>{};
 }
 
 /// The steps that were not done before and are now, in words.
@@ -126,7 +127,6 @@ EnrollReport planned(const EnrollOrder& order, const EnrollFacts& facts) {
   out.remove = order.wish.remove;
   out.way = order.wish.way;
   out.plan = decide::enrollPlan(facts, order.wish);
-  out.undo = decide::undoCommand(facts, order.wish);
   return out;
 }
 
@@ -155,8 +155,11 @@ asio::awaitable<Result<EnrollReport>> enroll(platform::Actions& actions, EnrollO
   if (!facts) co_return fail(facts.error());
   if (context.operation) facts->operation = context.operation(order.vm);
   auto report = planned(order, *facts);
-  if (auto token = co_await planToken(order, context, report.plan); !token)
-    co_return fail(token.error());
+  const auto token =
+      co_await context.token(order.vm, needsToken(order.wish) ? TokenAct::usable : TokenAct::there);
+  if (!token) co_return fail(token.error());
+  planToken(order, context, *token, report.plan);
+  if (report.plan.fits()) report.undo = decide::undoCommand(*facts, order.wish, *token);
   if (find(report.plan, EnrollStep::Kind::token) && !order.wish.remove)
     report.token_file = context.token_file(order.vm);
   report.guest = decide::guestWords(order.wish, report.token_file);

@@ -14,11 +14,16 @@
 namespace virtseer::act {
 
 /// What is done with the token by which a guest proves who it is over vsock or TLS.
-enum class TokenAct : std::uint8_t { look, make, drop };
+enum class TokenAct : std::uint8_t {
+  usable,  ///< looks whether a guest can prove itself by it
+  there,   ///< looks whether anything is there that drop would take away
+  make,
+  drop,
+};
 
 struct EnrollContext {
   const Clock& clock;
-  /// Whether the VM had a token before. `make` leaves one that is there as it is.
+  /// Whether the VM had a token before. `make` leaves one that is usable as it is.
   std::function<boost::asio::awaitable<Result<bool>>(Uuid vm, TokenAct act)> token;
   std::function<std::string(Uuid vm)> token_file;
   std::function<void(Event)> report;

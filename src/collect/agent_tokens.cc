@@ -18,10 +18,12 @@ Result<std::string> readAgentToken(const std::filesystem::path& folder, Uuid vm)
   const auto failure = [&](Code code, const std::string& why) {
     return fail(code, file.string() + ": " + why);
   };
+  if (!fd && errno == ELOOP)
+    return failure(Code::invalid, "is a link, which is not followed: enroll the VM again");
   if (!fd) return failure(errno == ENOENT ? Code::not_found : Code::failed, std::strerror(errno));
   struct stat status{};
-  if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))
-    return failure(Code::failed, "is no file");
+  if (::fstat(fd.get(), &status) != 0) return failure(Code::failed, std::strerror(errno));
+  if (!S_ISREG(status.st_mode)) return failure(Code::invalid, "is no file");
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
     return failure(Code::refused, "is open to others: chmod 600 " + file.string());
   char buffer[1024];

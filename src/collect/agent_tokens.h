@@ -10,7 +10,8 @@
 namespace virtseer::collect {
 
 /// The token of a VM: the first word of the file UUID.token in `folder`, which only its owner may
-/// read. Blocks. not_found: there is none; refused: it is open to others; invalid: too short.
+/// read. Blocks. not_found: there is none; refused: it is open to others; invalid: no file, or none
+/// with a token in it.
 Result<std::string> readAgentToken(const std::filesystem::path& folder, Uuid vm);
 
 /// Whether both are the same, in a time that does not depend on where they differ.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+#include "base/text.h"
+
 namespace virtseer::collect {
 
 namespace asio = boost::asio;
@@ -34,9 +37,9 @@ void DirtyRates::setVms(const std::vector<Vm>& vms) {
   for (const auto& vm : vms)
     if (vm.state == VmState::running || vm.state == VmState::blocked) wanted.push_back(vm.uuid);
   turns_.set(wanted, clock_.mono());
-  std::erase_if(measures_, [&](const auto& each) {
-    return std::ranges::find(wanted, each.first) == wanted.end();
-  });
+  const auto ended = [&](Uuid vm) { return std::ranges::find(wanted, vm) == wanted.end(); };
+  std::erase_if(measures_, [&](const auto& each) { return ended(each.first); });
+  std::erase_if(unsupported_, ended);
 }
 
 std::optional<double> DirtyRates::of(Uuid vm) const {
@@ -47,7 +50,7 @@ std::optional<double> DirtyRates::of(Uuid vm) const {
 }
 
 asio::awaitable<void> DirtyRates::run() {
-  while (!unsupported_) {
+  for (;;) {
     const auto vm =
         environment_.status().connected ? turns_.take(clock_.mono()) : std::optional<Uuid>();
     if (vm) {
@@ -59,16 +62,29 @@ asio::awaitable<void> DirtyRates::run() {
   }
 }
 
+/// Where libvirt's own driver has no such call every VM comes here, once for each start of it.
+void DirtyRates::leaveAlone(Uuid vm, const Error& why) {
+  unsupported_.insert(vm);
+  if (told_) return;
+  told_ = true;
+  log(Level::warning,
+      "how fast VM " + vm.text() + " of " + environment_.status().uri +
+          " writes its memory is not measured until it starts anew, nor that of others that "
+          "cannot: " +
+          printable(why.message));
+}
+
 asio::awaitable<void> DirtyRates::measure(Uuid vm) {
   static const auto* const kRate =
       platform::intern({"libvirt_domain_dirty_rate_bytes_per_second", {}, Kind::gauge});
+  if (unsupported_.contains(vm)) co_return;
   const auto presence = co_await environment_.actions().presence(vm);
   if (!presence || presence->state != Presence::State::running ||
       presence->job != Presence::Job::none)
     co_return;
   const auto begun = co_await environment_.measureDirtyRate(vm, kSpan);
   if (!begun) {
-    unsupported_ = begun.error().code == Code::unsupported;
+    if (begun.error().code == Code::unsupported) leaveAlone(vm, begun.error());
     co_return;
   }
   co_await pause_(kReady);

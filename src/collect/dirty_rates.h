@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -17,8 +18,8 @@
 namespace virtseer::collect {
 
 /// Measures now and then how fast each running VM writes its memory, one VM after the other, and
-/// none on which a job runs: what a live move of it will take. Loop thread; the environment
-/// outlives it.
+/// none on which a job runs: what a live move of it will take. A VM whose emulator cannot is left
+/// alone until it starts anew. Loop thread; the environment outlives it.
 class DirtyRates {
  public:
   using Values = std::function<void(Uuid vm, std::span<const NamedValue>)>;
@@ -42,6 +43,7 @@ class DirtyRates {
 
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> measure(Uuid vm);
+  void leaveAlone(Uuid vm, const Error& why);
 
   const Clock& clock_;
   platform::Environment& environment_;
@@ -49,8 +51,9 @@ class DirtyRates {
   const Values values_;
   const Pause pause_;
   VmTurns turns_;
-  bool unsupported_ = false;  ///< the environment cannot
   std::map<Uuid, Measure> measures_;
+  std::set<Uuid> unsupported_;  ///< cannot be measured since they run
+  bool told_ = false;           ///< that there are such
 };
 
 }  // namespace virtseer::collect

@@ -69,20 +69,19 @@ asio::awaitable<void> GuestSurvey::ask(Uuid vm) {
   const auto begun = clock_.mono();
   auto answer = co_await environment_.guestFacts(vm);
   const auto took = std::chrono::duration_cast<Millis>(clock_.mono() - begun);
-  // What could not be asked says nothing of the guest.
-  if (!answer && answer.error().code == Code::unreachable) {
-    turns_.done(vm, clock_.mono(), options_.interval);
-    co_return;
-  }
   auto& guest = guests_[vm];
-  guest.view.silent = answer ? "" : answer.error().message;
-  guest.failures = answer ? 0 : guest.failures + 1;
-  if (answer) guest.view.facts = std::move(*answer);
+  // That it could not be asked says nothing of the guest.
+  const bool answered = answer && answer->facts;
+  if (answer) {
+    guest.view.silent = std::move(answer->silent);
+    guest.failures = answered ? 0 : guest.failures + 1;
+  }
+  if (answered) guest.view.facts = std::move(answer->facts);
   auto wait = options_.interval;
   for (unsigned i = 1; i < guest.failures && wait < options_.longest_wait; ++i) wait *= 2;
   const auto longest = std::max(options_.longest_wait, options_.interval);
   turns_.done(vm, clock_.mono(), std::min(std::max(wait, kRestPerAnswer * took), longest));
-  if (answer) tell(vm, *guest.view.facts);
+  if (answered) tell(vm, *guest.view.facts);
 }
 
 void GuestSurvey::tell(Uuid vm, const GuestFacts& facts) {

@@ -30,7 +30,7 @@ class GuestSurvey {
  public:
   struct View {
     std::optional<GuestFacts> facts;  ///< the last answer since the VM began to run
-    std::string silent;               ///< why the last question got none; empty: it got one
+    std::string silent;  ///< why the guest gave none when it was asked last; empty: it did
   };
   /// Gets what is a number in an answer; the names live for as long as the VM is listed.
   using Values = std::function<void(Uuid vm, std::span<const NamedValue>)>;

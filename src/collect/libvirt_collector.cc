@@ -50,7 +50,8 @@ void LibvirtCollector::start(TaskGroup& tasks) {
 }
 
 void LibvirtCollector::add(Uuid vm, std::span<const NamedValue> values) {
-  if (std::ranges::none_of(vms_, [&](const Vm& each) { return each.uuid == vm; })) return;
+  const auto here = std::ranges::find(vms_, vm, &Vm::uuid);
+  if (here == vms_.end() || !active(here->state)) return;
   auto& added = added_[vm];
   for (const auto& value : values) {
     // A row has a column once: the later value counts.
@@ -73,6 +74,7 @@ void LibvirtCollector::report(Event event) {
 void LibvirtCollector::take(const platform::Notice& notice) {
   using Kind = platform::Notice::Kind;
   if (auto event = watch_.notice(notice, clock_.wall())) report(std::move(*event));
+  if (notice.kind == Kind::disconnected) added_.clear();  // nobody knows when rows come again
   const bool lists = notice.kind == Kind::connected || notice.kind == Kind::vm_changed ||
                      notice.kind == Kind::vm_lifecycle;
   if (lists && !list_wanted_) {
@@ -131,6 +133,7 @@ void LibvirtCollector::adopt(std::vector<Vm> vms) {
     if (!active(vm.state)) {
       timed_out_.erase(vm.uuid);
       balloon_asked_.erase(vm.uuid);
+      added_.erase(vm.uuid);
     }
   }
   const auto left = [&](const auto& entry) { return !here.contains(entry.first); };

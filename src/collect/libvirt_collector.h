@@ -59,7 +59,8 @@ class LibvirtCollector {
   void start(TaskGroup& tasks);
 
   /// Values of a VM that came by another way than its statistics: they join its next row, the
-  /// last one of each name. The names live for as long as the VM is listed.
+  /// last one of each name, unless the VM or the connection ends before. The names live for as long
+  /// as the VM is listed.
   void add(Uuid vm, std::span<const NamedValue> values);
 
   /// Another store serves: columns are declared again.

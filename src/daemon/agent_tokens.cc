@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "base/descriptor.h"
+#include "collect/agent_tokens.h"
 
 namespace virtseer::daemon {
 namespace {
@@ -32,10 +33,12 @@ Result<std::string> randomToken() {
   return out + "\n";
 }
 
-/// Writes a file that nobody but its owner ever could read.
+/// Writes a file that nobody but its owner ever could read, in place of what is there.
 Result<void> writeFile(const std::filesystem::path& path, std::string_view text) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+    return fail(systemError(path, "cannot be deleted"));
   const Descriptor file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail(systemError(path, "cannot be made"));
   if (::fchmod(file.get(), 0600) != 0 ||
       ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
@@ -50,13 +53,21 @@ std::filesystem::path AgentTokens::file(const Uuid& vm) const {
   return folder_ / (vm.text() + ".token");
 }
 
-bool AgentTokens::has(const Uuid& vm) const {
+bool AgentTokens::there(const Uuid& vm) const {
   struct stat found{};
   return ::lstat(file(vm).c_str(), &found) == 0;
 }
 
+Result<bool> AgentTokens::usable(const Uuid& vm) const {
+  const auto token = collect::readAgentToken(folder_, vm);
+  // Of what cannot be read now nobody knows whether it is one.
+  if (!token && token.error().code == Code::failed) return fail(token.error());
+  return token.has_value();
+}
+
 Result<bool> AgentTokens::make(const Uuid& vm) const {
-  if (has(vm)) return true;
+  const auto had = usable(vm);
+  if (!had || *had) return had;
   if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(systemError(folder_, "cannot be made"));
   const auto token = randomToken();
@@ -82,8 +93,10 @@ Result<bool> AgentTokens::drop(const Uuid& vm) const {
 
 Result<bool> AgentTokens::act(const Uuid& vm, act::TokenAct what) const {
   switch (what) {
-    case act::TokenAct::look:
-      return has(vm);
+    case act::TokenAct::usable:
+      return usable(vm);
+    case act::TokenAct::there:
+      return there(vm);
     case act::TokenAct::make:
       return make(vm);
     case act::TokenAct::drop:

@@ -17,12 +17,16 @@ class AgentTokens {
   explicit AgentTokens(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   std::filesystem::path file(const Uuid& vm) const;
-  bool has(const Uuid& vm) const;
-  /// Makes one and writes it through to the disk, unless there is one. Whether there was.
+  /// Whether anything is there by the name of one.
+  bool there(const Uuid& vm) const;
+  /// Whether there is one that the listener takes (collect::readAgentToken()).
+  Result<bool> usable(const Uuid& vm) const;
+  /// Makes one and writes it through to the disk, unless there is one that is usable; what else is
+  /// there is replaced, and no link followed. Whether there was one.
   Result<bool> make(const Uuid& vm) const;
-  /// Whether there was one.
+  /// Takes away what is there, usable or not. Whether there was anything.
   Result<bool> drop(const Uuid& vm) const;
-  /// The three as enrolling names them.
+  /// As enrolling names them.
   Result<bool> act(const Uuid& vm, act::TokenAct what) const;
 
  private:

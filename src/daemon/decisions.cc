@@ -80,7 +80,8 @@ DaemonDecisions::DaemonDecisions(asio::any_io_executor loop, const Clock& clock,
       arrivals_(std::make_unique<act::Arrivals>(loop, clock, environment.actions(), peers_,
                                                 journal_, arrivalContext())),
       foresight_(std::make_unique<Foresight>(loop, clock, config, foresightContext())),
-      tasks_(loop, parts_.failed) {}
+      tasks_(loop, parts_.failed),
+      enrollments_(loop, tasks_) {}
 
 DaemonDecisions::~DaemonDecisions() = default;
 

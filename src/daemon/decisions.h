@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "api/decisions.h"
 #include "base/task_group.h"
 #include "daemon/config.h"
+#include "daemon/enrollments.h"
 #include "daemon/foresight.h"
 #include "daemon/inventory.h"
 #include "daemon/keepsakes.h"
@@ -94,8 +94,6 @@ class DaemonDecisions final : public api::Decisions {
   act::ArrivalContext arrivalContext();
   ForesightContext foresightContext();
   act::EnrollContext enrollContext();
-  struct Enrolling;
-  boost::asio::awaitable<void> runEnrolling(std::unique_ptr<Enrolling> enrolling);
   std::string operationOf(const Uuid& vm) const;
 
   void recoverOnce();
@@ -122,9 +120,9 @@ class DaemonDecisions final : public api::Decisions {
   std::unique_ptr<act::Arrivals> arrivals_;
   std::unique_ptr<Foresight> foresight_;
   std::map<Uuid, std::deque<Timestamp>> io_errors_;
-  std::set<Uuid> enrolling_;  ///< VMs that are being changed so
   bool recovered_ = false;
   TaskGroup tasks_;
+  Enrollments enrollments_;
 };
 
 }  // namespace virtseer::daemon

@@ -1,9 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
 #include "daemon/agent_tokens.h"
@@ -33,26 +30,6 @@ void addStorage(CheckUp& up, const HostState& host) {
 
 }  // namespace
 
-/// Owned by what enrolls; a person may have stopped waiting for it.
-struct DaemonDecisions::Enrolling {
-  struct Answer {
-    explicit Answer(asio::any_io_executor loop)
-        : given(std::move(loop), asio::steady_timer::time_point::max()) {}
-    Result<EnrollReport> report = fail(Code::cancelled, "the daemon stops");
-    asio::steady_timer given;  ///< expires once `report` holds
-  };
-
-  ~Enrolling() {
-    if (!order.dry_run) under_way.erase(order.vm);
-    answer->given.expires_after(Millis(0));
-  }
-
-  platform::Actions& actions;
-  std::set<Uuid>& under_way;
-  const act::EnrollOrder order;
-  const std::shared_ptr<Answer> answer;
-};
-
 std::string DaemonDecisions::operationOf(const Uuid& vm) const {
   if (operations_->busy(vm)) return "a move of it to another host has not ended";
   return arrivals_->expects(vm) ? "a move of it to this host has not ended" : "";
@@ -71,12 +48,6 @@ act::EnrollContext DaemonDecisions::enrollContext() {
           .operation = [this](Uuid vm) { return operationOf(vm); }};
 }
 
-/// Ends what it began, and tells of it, also when nobody waits any more.
-asio::awaitable<void> DaemonDecisions::runEnrolling(std::unique_ptr<Enrolling> enrolling) {
-  auto report = co_await act::enroll(enrolling->actions, enrolling->order, enrollContext());
-  enrolling->answer->report = std::move(report);
-}
-
 asio::awaitable<Result<EnrollReport>> DaemonDecisions::enroll(std::string name,
                                                               api::EnrollRequest request) {
   if (const auto known = ready(); !known) co_return fail(known.error());
@@ -89,23 +60,25 @@ asio::awaitable<Result<EnrollReport>> DaemonDecisions::enroll(std::string name,
   if (!environment)
     co_return fail(Code::unreachable,
                    printable(vm->environment) + " is not among libvirt.uris any more");
-  if (!request.dry_run && !enrolling_.insert(vm->uuid).second)
-    co_return fail(Code::busy, fmt::format("{} is being enrolled already", printable(vm->name)));
   act::EnrollOrder order{
       .vm = vm->uuid, .wish = enrollWish(config_, request), .dry_run = request.dry_run};
-  const auto answer = std::make_shared<Enrolling::Answer>(loop_);
-  tasks_.spawn("enrolling " + vm->uuid.text(),
-               runEnrolling(std::make_unique<Enrolling>(environment->actions(), enrolling_,
-                                                        std::move(order), answer)));
-  boost::system::error_code ignored;
-  co_await answer->given.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  if (!answer->report) co_return fail(answer->report.error().in(printable(vm->name)));
-  co_return answer->report;
+  auto report =
+      co_await enrollments_.run(environment->actions(), std::move(order), enrollContext());
+  if (!report) co_return fail(report.error().in(printable(vm->name)));
+  co_return report;
 }
 
 asio::awaitable<Result<api::DoctorAnswer>> DaemonDecisions::doctor() {
   auto up = co_await parts_.check_up();
   if (const auto state = foresight_->fleetState()) addStorage(up, state->host);
+  for (auto& checked : up.vms) {
+    if (checked.vm.has_channel || checked.agent.state == AgentLink::State::connected) continue;
+    const auto token =
+        co_await parts_.files([tokens = AgentTokens(tokenFolder(config_)), vm = checked.vm.uuid] {
+          return tokens.act(vm, act::TokenAct::usable);
+        });
+    checked.token = token.value_or(false);
+  }
   co_return api::DoctorAnswer{.time = up.now, .findings = decide::diagnose(up)};
 }
 

@@ -22,7 +22,7 @@ act::MigrationContext DaemonDecisions::migrationContext() {
           },
       .report = parts_.report,
       .arriving = [this](const Uuid& vm) { return arrivals_->expects(vm); },
-      .changing = [this](const Uuid& vm) { return enrolling_.contains(vm); },
+      .changing = [this](const Uuid& vm) { return enrollments_.underWay(vm); },
       .stopped = [this] { return policies().stop; },
   };
 }

@@ -23,6 +23,11 @@ constexpr Millis kBalloonGrace{30'000};
 /// An agent that is connected may be silent for this many of its intervals.
 constexpr int kMissedEchoes = 6;
 constexpr std::size_t kMostSources = 8;
+/// An agent may send one faulty frame beside so many echoes: a stray one is forgotten in time.
+constexpr std::uint64_t kEchoesPerFault = 100;
+// What an agent says of a source that it is not to read, or cannot read wholly (agent/sampler.h).
+constexpr std::string_view kNotAskedFor = "not asked for";
+constexpr std::string_view kInPart = "in part: ";
 
 bool runs(const Vm& vm) {
   return vm.state == VmState::running || vm.state == VmState::blocked;
@@ -55,13 +60,50 @@ std::string ago(Millis span) {
   return fmt::format("{} ago", decide::span(span));
 }
 
+/// It has a way to the daemon, and its agent does not use it.
+void silent(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
+  const auto& agent = vm.agent;
+  const bool calls = !vm.vm.has_channel;
+  const auto command = fmt::format("virtseer {} {}{}", calls ? "vm" : "enroll", found.name(),
+                                   calls ? "" : " --dry-run");
+  if (agent.last_echo) {
+    found.add(Severity::error, "vm.agent_silent",
+              fmt::format("its agent was heard last {}",
+                          ago(std::max(Millis(0), up.now - *agent.last_echo))),
+              kBlind,
+              calls
+                  ? "see in the guest whether the agent runs and reaches this host: journalctl -u "
+                    "virtseer-agent"
+                  : "see in the guest whether the agent runs: systemctl status virtseer-agent",
+              command);
+    return;
+  }
+  if (calls) {
+    found.add(
+        Severity::warning, "vm.agent_silent",
+        "it has a token, and its agent has not called since the daemon runs", kBlind,
+        "see whether this host listens (echo.listen_tls, echo.listen_vsock), and in the guest "
+        "whether the agent runs and reaches it: journalctl -u virtseer-agent",
+        command);
+    return;
+  }
+  found.add(Severity::warning, "vm.agent_silent",
+            fmt::format("it has the channel, and no agent ever answered{}{}",
+                        agent.reason.empty() ? "" : ": ", printable(agent.reason)),
+            kBlind,
+            "install and start the agent in the guest: apt-get install ./virtseer-agent_*.deb",
+            command);
+}
+
 /// True if the agent is heard, whatever it says.
 bool link(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
   const auto& agent = vm.agent;
   if (agent.state == AgentLink::State::refused) {
     found.add(Severity::error, "vm.agent_refused",
               fmt::format("its agent is refused: {}", printable(agent.reason)), kBlind,
-              "install an agent of this daemon's version in the guest",
+              "look at the reason: where it names a protocol, install an agent of this daemon's "
+              "version in the guest; otherwise see what runs there as virtseer-agent, and whether "
+              "anything else writes to its port",
               fmt::format("virtseer vm {}", found.name()));
     return false;
   }
@@ -75,7 +117,7 @@ bool link(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
               fmt::format("virtseer vm {}", found.name()));
     return false;
   }
-  if (!vm.vm.has_channel) {
+  if (!vm.vm.has_channel && !vm.token) {
     found.add(Severity::warning, "vm.channel_missing",
               "it has no echo channel, and no agent reaches this daemon by another way", kBlind,
               isContainer(vm.vm)
@@ -84,17 +126,7 @@ bool link(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
               enrollCommand(vm.vm));
     return false;
   }
-  const bool spoke = agent.last_echo.has_value();
-  found.add(spoke ? Severity::error : Severity::warning, "vm.agent_silent",
-            spoke ? fmt::format("its agent was heard last {}",
-                                ago(std::max(Millis(0), up.now - *agent.last_echo)))
-                  : fmt::format("it has the channel, and no agent ever answered{}{}",
-                                agent.reason.empty() ? "" : ": ", printable(agent.reason)),
-            kBlind,
-            spoke ? "see in the guest whether the agent runs: systemctl status virtseer-agent"
-                  : "install and start the agent in the guest: apt-get install "
-                    "./virtseer-agent_*.deb",
-            fmt::format("virtseer enroll {} --dry-run", found.name()));
+  silent(up, vm, found);
   return false;
 }
 
@@ -123,13 +155,16 @@ void agent(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
                           hypervisor),
               "the agent may do synthetic work in a guest in production, or refuse it in a lab's",
               "set the fw_cfg entry opt/org.virtseer/role in its definition, and restart it");
-  std::vector<std::string> off;
+  std::vector<std::string> missing;
   for (const auto& [source, why] : agent.sources)
-    if (why != "on" && off.size() < kMostSources)
-      off.push_back(fmt::format("{} ({})", label(source), printable(why)));
-  if (!off.empty())
+    if (why != "on" && why != kNotAskedFor && missing.size() < kMostSources)
+      missing.push_back(why.starts_with(kInPart)
+                            ? fmt::format("{} in part ({})", label(source),
+                                          printable(std::string_view(why).substr(kInPart.size())))
+                            : fmt::format("{} off ({})", label(source), printable(why)));
+  if (!missing.empty())
     found.add(Severity::info, "vm.sources_off",
-              fmt::format("sources of its agent are off: {}", fmt::join(off, "; ")),
+              fmt::format("sources of its agent do not tell all: {}", fmt::join(missing, "; ")),
               "what these would tell is missing",
               "give the agent's service in the guest what the reasons name",
               fmt::format("virtseer vm {}", found.name()));
@@ -138,9 +173,10 @@ void agent(const CheckUp& up, const CheckedVm& vm, VmFindings& found) {
               fmt::format("{} echoes of its agent were lost", agent.lost), "its history has holes",
               "none is needed if it was away for long: its ring is bounded",
               fmt::format("virtseer vm {}", found.name()));
-  if (agent.faults > 0)
+  if (agent.faults > agent.echoes / kEchoesPerFault)
     found.add(Severity::warning, "vm.agent_faulty",
-              fmt::format("{} frames of its agent were faulty", agent.faults),
+              fmt::format("{} frames of its agent were faulty, beside {} echoes", agent.faults,
+                          agent.echoes),
               "the agent is broken, or something else writes to its port",
               "see what runs in the guest as virtseer-agent",
               fmt::format("virtseer events --vm {} --kind agent.", found.name()));

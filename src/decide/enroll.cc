@@ -251,10 +251,21 @@ bool isContainer(const Vm& vm) {
   return vm.environment.starts_with("lxc");
 }
 
-std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish) {
+std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish, bool token) {
   const auto vm = commandName(facts.name, facts.vm);
-  if (!wish.remove) return fmt::format("virtseer enroll {} --remove", vm);
-  return wish.way == EchoWay::channel ? fmt::format("virtseer enroll {}", vm) : std::string();
+  const auto lacks = [](const std::optional<EnrollSide>& side) { return side && !side->channel; };
+  const auto has = [](const std::optional<EnrollSide>& side) { return side && side->channel; };
+  // Nothing brings back the same token.
+  if (token) return "";
+  // Taking back takes the channel from both definitions, whoever put it there.
+  if (!wish.remove)
+    return has(facts.live) || has(facts.config) ? ""
+                                                : fmt::format("virtseer enroll {} --remove", vm);
+  if (has(facts.config) && lacks(facts.live))
+    return fmt::format("virtseer enroll {} --next-start", vm);
+  if (!(has(facts.live) || has(facts.config)) || lacks(facts.live) || lacks(facts.config))
+    return "";
+  return fmt::format("virtseer enroll {}", vm);
 }
 
 }  // namespace virtseer::decide

@@ -17,8 +17,9 @@ EnrollPlan enrollPlan(const EnrollFacts& facts, const EnrollWish& wish);
 /// made yet.
 std::vector<std::string> guestWords(const EnrollWish& wish, const std::string& token_file);
 
-/// The command that takes back what `wish` does to the VM; empty: nothing does.
-std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish);
+/// The command that gives the VM back the channel and the token that it had before `wish`, neither
+/// more nor less; empty: none does. `token`: it had one.
+std::string undoCommand(const EnrollFacts& facts, const EnrollWish& wish, bool token);
 
 /// The command that enrolls the VM: a container by TLS, anything else by its channel.
 std::string enrollCommand(const Vm& vm);

@@ -41,6 +41,7 @@ struct CheckedEnvironment {
 struct CheckedVm {
   Vm vm;
   AgentLink agent;
+  bool token = false;                        ///< its agent may call, by TLS or vsock
   bool timed_out = false;                    ///< the hypervisor's figures are the last known ones
   std::optional<Timestamp> balloon_updated;  ///< when the balloon driver reported last
   std::optional<GuestFacts> guest;           ///< of qemu-guest-agent

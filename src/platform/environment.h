@@ -31,6 +31,12 @@ struct VmStatistics {
   std::vector<Measured> values;
 };
 
+/// What came of asking a guest.
+struct GuestAnswer {
+  std::optional<GuestFacts> facts;  ///< absent: it did not answer
+  std::string silent;               ///< why it did not; empty: it did
+};
+
 /// Facts about the host as the environment tells them.
 struct HostFacts {
   Uuid uuid;
@@ -121,9 +127,10 @@ class Environment {
   virtual boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                                 std::chrono::seconds period) = 0;
   /// Asks the qemu-guest-agent in a running VM about its guest: bounded and clean, though the guest
-  /// may lie. Fails with busy or timeout if nothing answers there, unsupported without a channel
-  /// for one. At most one at a time per VM; a second one is busy.
-  virtual boost::asio::awaitable<Result<GuestFacts>> guestFacts(Uuid vm) = 0;
+  /// may lie. That nothing answers there is an answer too; a failure says that it could not be
+  /// asked: unsupported without a channel for one, timeout while somebody else holds it (a backup
+  /// that freezes its file systems). At most one at a time per VM; a second one is busy.
+  virtual boost::asio::awaitable<Result<GuestAnswer>> guestFacts(Uuid vm) = 0;
   /// Has the hypervisor measure for `span` how fast a running VM writes its memory, by samples of
   /// its pages. Returns once that has begun; busy: it is being measured.
   virtual boost::asio::awaitable<Result<void>> measureDirtyRate(Uuid vm,

@@ -306,7 +306,7 @@ asio::awaitable<Result<void>> FakeEnvironment::setBalloonPeriod(Uuid vm,
   co_return Result<void>();
 }
 
-asio::awaitable<Result<GuestFacts>> FakeEnvironment::guestFacts(Uuid vm) {
+asio::awaitable<Result<GuestAnswer>> FakeEnvironment::guestFacts(Uuid vm) {
   auto entered = co_await enter(Call::guest_facts, "guestFacts " + vm.text());
   if (!entered) co_return fail(entered.error());
   const auto found = running(vm);
@@ -315,8 +315,8 @@ asio::awaitable<Result<GuestFacts>> FakeEnvironment::guestFacts(Uuid vm) {
     co_return fail(Code::unsupported, "QEMU guest agent is not configured");
   const auto known = guests_.find(vm);
   if (known == guests_.end() || !known->second)
-    co_return fail(Code::busy, "QEMU guest agent is not connected");
-  co_return *known->second;
+    co_return GuestAnswer{std::nullopt, "QEMU guest agent is not connected"};
+  co_return GuestAnswer{known->second, ""};
 }
 
 asio::awaitable<Result<void>> FakeEnvironment::measureDirtyRate(Uuid vm,

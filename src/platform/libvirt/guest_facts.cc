@@ -18,22 +18,15 @@ using std::chrono::system_clock;
 /// Once a guest has taken so long no further question is put to it.
 constexpr std::chrono::seconds kPatience{10};
 
-/// True if nothing answered; any other error is about the one command.
-bool silent() {
-  const int code = virGetLastErrorCode();
-#if LIBVIR_CHECK_VERSION(11, 2, 0)
-  if (code == VIR_ERR_AGENT_COMMAND_TIMEOUT) return true;
-#endif
-  return code == VIR_ERR_AGENT_UNRESPONSIVE || code == VIR_ERR_AGENT_UNSYNCED ||
-         code == VIR_ERR_OPERATION_INVALID || code == VIR_ERR_OPERATION_TIMEOUT;
+GuestAnswer silence(std::string why) {
+  return {std::nullopt, std::move(why)};
 }
 
-/// As lastError(): busy where the guest is not there, timeout where libvirt did not get to it.
-Error whyNot(const Connection& connection) {
-  const bool absent = silent() && virGetLastErrorCode() != VIR_ERR_OPERATION_TIMEOUT;
+/// The last error as the guest's silence, if the guest is at fault, or as the failure to ask it.
+Result<GuestAnswer> unanswered(const Connection& connection, bool guests_fault) {
   auto error = lastError("qemu-guest-agent", connection.get());
-  if (absent && error.code == Code::failed) error.code = Code::busy;
-  return error;
+  if (guests_fault && error.code == Code::failed) return silence(std::move(error.message));
+  return fail(std::move(error));
 }
 
 /// Half of the time that the question took is the error of what it brought.
@@ -49,8 +42,24 @@ bool takeClock(std::string_view answer, system_clock::time_point asked, steady_c
 
 }  // namespace
 
-Result<GuestFacts> guestFactsOf(const Connection& connection, const Uuid& vm,
-                                std::chrono::seconds within) {
+AgentError agentError(int libvirt_code) {
+  switch (libvirt_code) {
+    case VIR_ERR_AGENT_UNRESPONSIVE:
+    case VIR_ERR_AGENT_UNSYNCED:
+#if LIBVIR_CHECK_VERSION(11, 2, 0)
+    case VIR_ERR_AGENT_COMMAND_TIMEOUT:
+#endif
+      return AgentError::silent;
+    case VIR_ERR_OPERATION_INVALID:  // the VM does not run
+    case VIR_ERR_OPERATION_TIMEOUT:  // somebody else holds the agent
+      return AgentError::not_asked;
+    default:
+      return AgentError::command;
+  }
+}
+
+Result<GuestAnswer> guestFactsOf(const Connection& connection, const Uuid& vm,
+                                 std::chrono::seconds within) {
   const auto domain = findDomain(connection, vm);
   if (!domain) return fail(domain.error());
   GuestFacts out;
@@ -59,23 +68,25 @@ Result<GuestFacts> guestFactsOf(const Connection& connection, const Uuid& vm,
   for (const auto question : kGuestQuestions) {
     const auto asked = system_clock::now();
     const auto before = steady_clock::now();
-    if (before - begun > kPatience)
-      return fail(Code::timeout, "qemu-guest-agent: it answers too slowly");
+    if (before - begun > kPatience) return silence("qemu-guest-agent: it answers too slowly");
     // Not virDomainGetGuestInfo(): that waits for ever unless virDomainAgentSetResponseTimeout()
     // is called, which holds for everybody who asks this agent, a backup that freezes its file
     // systems among them.
     const Text answer(virDomainQemuAgentCommand(domain->get(), commandOf(question),
                                                 static_cast<int>(within.count()), 0));
-    if (!answer && silent()) return fail(whyNot(connection));
-    if (!answer) continue;
+    if (!answer) {
+      const auto error = agentError(virGetLastErrorCode());
+      if (error == AgentError::command) continue;
+      return unanswered(connection, error == AgentError::silent);
+    }
     answered = true;
     understood |= question == GuestQuestion::time
                       ? takeClock(answer.get(), asked, steady_clock::now() - before, out)
                       : takeGuestAnswer(question, answer.get(), out);
   }
-  if (!answered) return fail(whyNot(connection));
-  if (!understood) return fail(Code::failed, "qemu-guest-agent: nothing it says is understood");
-  return out;
+  if (!answered) return unanswered(connection, true);
+  if (!understood) return silence("qemu-guest-agent: nothing it says is understood");
+  return GuestAnswer{std::move(out), ""};
 }
 
 Result<void> beginDirtyRate(const Connection& connection, const Uuid& vm,

@@ -239,7 +239,7 @@ asio::awaitable<Result<void>> LibvirtEnvironment::setBalloonPeriod(Uuid vm,
   co_return done;
 }
 
-asio::awaitable<Result<GuestFacts>> LibvirtEnvironment::guestFacts(Uuid vm) {
+asio::awaitable<Result<GuestAnswer>> LibvirtEnvironment::guestFacts(Uuid vm) {
   if (!asked_guests_.insert(vm).second)
     co_return fail(Code::busy, "the VM's qemu-guest-agent is being asked already");
   struct Asked {

@@ -36,7 +36,7 @@ class LibvirtEnvironment final : public Environment {
                                                                        std::string name) override;
   boost::asio::awaitable<Result<void>> setBalloonPeriod(Uuid vm,
                                                         std::chrono::seconds period) override;
-  boost::asio::awaitable<Result<GuestFacts>> guestFacts(Uuid vm) override;
+  boost::asio::awaitable<Result<GuestAnswer>> guestFacts(Uuid vm) override;
   boost::asio::awaitable<Result<void>> measureDirtyRate(Uuid vm,
                                                         std::chrono::seconds span) override;
   boost::asio::awaitable<Result<std::optional<double>>> dirtyRate(Uuid vm) override;

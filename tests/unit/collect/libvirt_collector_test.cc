@@ -1,5 +1,6 @@
 #include "collect/libvirt_collector.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "unit/collect/bench.h"
@@ -77,6 +78,37 @@ TEST_CASE("values that came by another way join the VM's next row, and only that
   REQUIRE(bench.until([&] { return bench.rows.rows(kStream).size() >= rows + 2; }));
   CHECK(std::isnan(bench.rows.last(kStream, rate.metric)));
   CHECK(bench.rows.rows({kOther, Source::libvirt}).empty());
+}
+
+TEST_CASE("values that wait for a row do not outlive the VM's run, nor the connection") {
+  Bench bench;
+  bench.start();
+  const SeriesName rate{"libvirt_domain_dirty_rate_bytes_per_second", {}, Kind::gauge};
+  const NamedValue value{platform::intern(rate), 7};
+  const auto rows = [&] { return bench.rows.rows(kStream).size(); };
+  const auto taken = [&] {
+    const auto& names = bench.rows.streams[kStream].names;
+    return std::ranges::find(names, rate) != names.end();
+  };
+  REQUIRE(bench.until([&] { return rows() >= 1; }));
+  bench.environment.setStatistics({kVm, true, {}});  // its rows wait
+  REQUIRE(bench.until([&] { return bench.collector.timedOut(kVm); }));
+  const auto before = rows();
+  bench.collector.add(kVm, {&value, 1});
+  SECTION("the VM is shut off and started again") {
+    bench.environment.setState(kVm, VmState::shutoff, "stopped", "shutdown");
+    REQUIRE(bench.until([&] { return bench.collector.vms().at(0).state == VmState::shutoff; }));
+    bench.collector.add(kVm, {&value, 1});  // a measure that ends late
+    bench.environment.setState(kVm, VmState::running, "started", "booted");
+  }
+  SECTION("libvirt is away for a while") {
+    bench.environment.disconnect("libvirtd stopped");
+    bench.clock.advance(Millis(3'600'000));
+    bench.environment.reconnect();
+  }
+  bench.environment.setStatistics({kVm, false, {{platform::intern(kCpu), 13}}});
+  REQUIRE(bench.until([&] { return rows() > before; }));
+  CHECK_FALSE(taken());
 }
 
 TEST_CASE("a VM that is busy keeps its mark until it answers again") {

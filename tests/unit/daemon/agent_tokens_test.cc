@@ -45,9 +45,9 @@ unsigned modeOf(const fs::path& path) {
 TEST_CASE("a token is 256 random bits that only its owner can read, made once") {
   const Folder folder;
   const AgentTokens tokens(folder.path + "/agents");
-  CHECK_FALSE(tokens.has(kVm));
+  CHECK_FALSE(had(tokens.usable(kVm)));
   CHECK_FALSE(had(tokens.make(kVm)));
-  CHECK(tokens.has(kVm));
+  CHECK(had(tokens.usable(kVm)));
   const auto token = contents(tokens.file(kVm));
   CHECK(token.size() == 64);
   CHECK(token.find_first_not_of("0123456789abcdef") == std::string::npos);
@@ -70,6 +70,72 @@ TEST_CASE("a token that was made is one that the listener takes") {
   const auto token = collect::readAgentToken(folder.path, kVm);
   REQUIRE(token);
   CHECK(*token == contents(tokens.file(kVm)));
+}
+
+TEST_CASE("what the listener would not take as a token is replaced, and no link followed") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path);
+  const auto file = tokens.file(kVm);
+  const auto elsewhere = folder.path + "/elsewhere";
+  const std::string whole(64, 'a');
+  std::ofstream(elsewhere) << whole << "\n";
+  fs::permissions(elsewhere, fs::perms(0600));
+  SECTION("it is empty") {
+    std::ofstream(file).close();
+  }
+  SECTION("it is too short") {
+    std::ofstream(file) << "short\n";
+  }
+  SECTION("it is a link") {
+    fs::create_symlink(elsewhere, file);
+  }
+  SECTION("it leads nowhere") {
+    fs::create_symlink(folder.path + "/nowhere", file);
+  }
+  SECTION("it is open to others") {
+    std::ofstream(file) << whole << "\n";
+  }
+  if (!fs::is_symlink(file))
+    fs::permissions(file, fs::perms(fs::file_size(file) > 20 ? 0644 : 0600));
+  CHECK(tokens.there(kVm));
+  CHECK_FALSE(had(tokens.usable(kVm)));
+  CHECK_FALSE(had(tokens.make(kVm)));
+  CHECK_FALSE(fs::is_symlink(file));
+  CHECK(modeOf(file) == 0600);
+  CHECK(contents(elsewhere) == whole);
+  CHECK_FALSE(fs::exists(folder.path + "/nowhere"));
+  const auto token = collect::readAgentToken(folder.path, kVm);
+  REQUIRE(token);
+  CHECK(*token != whole);
+  CHECK(had(tokens.make(kVm)));
+}
+
+TEST_CASE("what was left of a token that was not made to its end is no way out of the folder") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path);
+  const auto elsewhere = folder.path + "/elsewhere";
+  auto fresh = tokens.file(kVm);
+  fresh += ".new";
+  SECTION("a link") {
+    fs::create_symlink(elsewhere, fresh);
+  }
+  SECTION("a file that others can read") {
+    std::ofstream(fresh) << "x";
+    fs::create_hard_link(fresh, elsewhere);
+  }
+  CHECK_FALSE(had(tokens.make(kVm)));
+  CHECK(had(tokens.usable(kVm)));
+  CHECK((!fs::exists(elsewhere) || contents(elsewhere) == "x"));
+}
+
+TEST_CASE("what cannot be a token is taken away all the same") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path);
+  std::ofstream(tokens.file(kVm)) << "short";
+  CHECK(had(tokens.act(kVm, act::TokenAct::there)));
+  CHECK_FALSE(had(tokens.act(kVm, act::TokenAct::usable)));
+  CHECK(had(tokens.drop(kVm)));
+  CHECK_FALSE(tokens.there(kVm));
 }
 
 TEST_CASE("nothing but the token is left in its folder") {

@@ -123,6 +123,34 @@ TEST_CASE("an agent that fell silent is worse than one that never spoke") {
   CHECK(never.severity == Severity::warning);
 }
 
+TEST_CASE("an agent that calls and fell silent is not told to be enrolled by a channel") {
+  const auto calls = [](CheckedVm& vm) {
+    vm.vm.has_channel = false;
+    vm.token = true;
+    vm.agent = {};
+    vm.agent.reason = "the VM has no virtio channel";
+  };
+  const auto fell = ofVm([&](CheckedVm& vm) {
+    calls(vm);
+    vm.agent.last_echo = kNow - std::chrono::minutes(3);
+  });
+  CHECK(fell.kind == "vm.agent_silent");
+  CHECK(fell.severity == Severity::error);
+  CHECK(fell.what.find("3 min ago") != std::string::npos);
+  CHECK(fell.command == "virtseer vm web");
+  const auto never = ofVm(calls);
+  CHECK(never.kind == "vm.agent_silent");
+  CHECK(never.severity == Severity::warning);
+  CHECK(never.what.find("channel") == std::string::npos);
+  CHECK(never.remedy.find("echo.listen_tls") != std::string::npos);
+  // One that was enrolled once and is not any more is not to be heard.
+  CHECK(ofVm([&](CheckedVm& vm) {
+          calls(vm);
+          vm.token = false;
+          vm.agent.last_echo = kNow - std::chrono::minutes(3);
+        }).kind == "vm.channel_missing");
+}
+
 TEST_CASE("an agent that is connected and sends nothing is found") {
   const auto finding =
       ofVm([](CheckedVm& vm) { vm.agent.last_echo = kNow - std::chrono::minutes(2); });
@@ -139,6 +167,16 @@ TEST_CASE("a refused agent is an error, with the reason") {
   CHECK(finding.what.find("protocol 9") != std::string::npos);
 }
 
+TEST_CASE(
+    "an agent that is refused for what it sends is not simply told to be of another version") {
+  const auto finding = ofVm([](CheckedVm& vm) {
+    vm.agent.state = AgentLink::State::refused;
+    vm.agent.reason = "closed: more than 200 frames per second";
+  });
+  CHECK(finding.remedy.find("look at the reason") != std::string::npos);
+  CHECK(finding.remedy.find("writes to its port") != std::string::npos);
+}
+
 TEST_CASE("an older agent is told, a newer one is not") {
   CHECK(ofVm([](CheckedVm& vm) { vm.agent.agent_version = "0.1.12"; }).kind == "vm.agent_old");
   for (const char* version : {"0.2.0", "0.10.0", "1.0"}) {
@@ -153,11 +191,39 @@ TEST_CASE("what the agent does not tell is found with its reasons") {
     vm.agent.sources = {{"cpu", "on"}, {"bpf", "no CAP_BPF"}, {"log", "no\x1bjournal"}};
   });
   CHECK(off.kind == "vm.sources_off");
-  CHECK(off.what.find("bpf (no CAP_BPF)") != std::string::npos);
+  CHECK(off.what.find("bpf off (no CAP_BPF)") != std::string::npos);
   CHECK(off.what.find('\x1b') == std::string::npos);
   CHECK(ofVm([](CheckedVm& vm) { vm.agent.role = "lab"; }).kind == "vm.role_mismatch");
   CHECK(ofVm([](CheckedVm& vm) { vm.agent.lost = 4; }).kind == "vm.echoes_lost");
-  CHECK(ofVm([](CheckedVm& vm) { vm.agent.faults = 4; }).kind == "vm.agent_faulty");
+}
+
+TEST_CASE(
+    "a source that the host does not ask for is no finding, one that works in part is none off") {
+  auto up = well();
+  up.vms[0].agent.sources = {{"cpu", "on"}, {"apps", "not asked for"}};
+  CHECK(diagnose(up).empty());
+  const auto part = ofVm([](CheckedVm& vm) {
+    vm.agent.sources = {{"apps", "not asked for"}, {"log", "in part: no journal"}};
+  });
+  CHECK(part.kind == "vm.sources_off");
+  CHECK(part.what.find("log in part (no journal)") != std::string::npos);
+  CHECK(part.what.find("off") == std::string::npos);
+  CHECK(part.what.find("apps") == std::string::npos);
+}
+
+TEST_CASE("faulty frames count by their share of what an agent sends") {
+  const auto with = [](std::uint64_t faults, std::uint64_t echoes) {
+    auto up = well();
+    up.vms[0].agent.faults = faults;
+    up.vms[0].agent.echoes = echoes;
+    return kinds(up);
+  };
+  const std::vector<std::string> faulty{"vm.agent_faulty"};
+  CHECK(with(1, 0) == faulty);
+  CHECK(with(1, 99) == faulty);
+  CHECK(with(1, 100).empty());
+  CHECK(with(10, 100'000).empty());
+  CHECK(with(10, 500) == faulty);
 }
 
 TEST_CASE("a balloon that tells nothing is found, whatever the cause") {

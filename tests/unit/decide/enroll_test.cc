@@ -219,8 +219,36 @@ TEST_CASE("taking it back takes the channel from both definitions and leaves the
   CHECK(plan.fits());
   CHECK(step(plan, EnrollStep::Kind::channel)->affects == Affects{true, true});
   CHECK_FALSE(step(plan, EnrollStep::Kind::balloon));
-  CHECK(undoCommand(facts, wish) == "virtseer enroll web");
-  CHECK(undoCommand(facts, kWish) == "virtseer enroll web --remove");
+}
+
+TEST_CASE("a command that takes it back is named only where it takes back just that") {
+  auto tls = kWish;
+  tls.way = EchoWay::tls;
+  auto remove = kWish;
+  remove.remove = true;
+  const auto facts = [](bool live, bool config) {
+    auto out = bare();
+    out.live->channel = live;
+    out.config->channel = config;
+    return out;
+  };
+  for (const auto& wish : {kWish, tls}) {
+    CHECK(undoCommand(facts(false, false), wish, false) == "virtseer enroll web --remove");
+    // A channel that was there before would go as well, and so would a token.
+    CHECK(undoCommand(facts(true, true), wish, false).empty());
+    CHECK(undoCommand(facts(false, true), wish, false).empty());
+    CHECK(undoCommand(facts(true, false), wish, false).empty());
+    CHECK(undoCommand(facts(false, false), wish, true).empty());
+  }
+  CHECK(undoCommand(facts(true, true), remove, false) == "virtseer enroll web");
+  CHECK(undoCommand(facts(false, true), remove, false) == "virtseer enroll web --next-start");
+  CHECK(undoCommand(facts(true, false), remove, false).empty());
+  CHECK(undoCommand(facts(false, false), remove, false).empty());
+  CHECK(undoCommand(facts(true, true), remove, true).empty());
+  CHECK(undoCommand(facts(false, false), remove, true).empty());
+  auto off = facts(false, true);
+  off.live.reset();
+  CHECK(undoCommand(off, remove, false) == "virtseer enroll web");
 }
 
 TEST_CASE("over TLS and vsock no channel is added, and the guest is told where to go") {
