@@ -53,6 +53,7 @@ Json agentJson(const AgentLink& agent) {
           {"sequence", spoke ? Json(agent.sequence) : Json(nullptr)},
           {"interval_ms", orNull(agent.interval_ms)},
           {"last_echo", orNull(agent.last_echo)},
+          {"caller", known(agent.caller)},
           {"echoes", agent.echoes},
           {"duplicates", agent.duplicates},
           {"lost", agent.lost},

@@ -51,6 +51,8 @@ void agent(Page& page, const Json& vm, Timestamp now) {
   if (!reason.empty()) state += ": " + printable(reason);
   if (!version.empty()) state += fmt::format(" (version {})", printable(version));
   page.line("state", state);
+  if (const auto caller = rawText(vm, {"agent", "caller"}); !caller.empty())
+    page.line("calls from", printable(caller));
   if (!number(vm, {"agent", "epoch"})) return;
   const auto interval = number(vm, {"agent", "interval_ms"});
   page.line(

@@ -77,8 +77,7 @@ struct AgentLinks::Link {
   bool runs = false;   ///< as its environment says
   bool has_channel = false;
   bool called = false;  ///< its agent called since it runs: it may call again
-  std::unique_ptr<platform::Channel> offered;  ///< of a call that is not served yet
-  std::string caller;                          ///< who made the call that is, or was, served last
+  std::unique_ptr<platform::Channel> offered;            ///< of a call that is not served yet
   std::chrono::steady_clock::time_point barred_until{};  ///< calls are refused
   bool wanted = false;                                   ///< it runs, and has the channel or called
   bool serving = false;                                  ///< serve() runs

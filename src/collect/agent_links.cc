@@ -130,7 +130,7 @@ Result<void> AgentLinks::offer(Uuid vm, std::unique_ptr<platform::Channel> chann
   if (clock_.mono() < link->barred_until)
     return fail(Code::busy, "the agent is left alone for a while: " + link->view.reason);
   link->offered = std::move(channel);
-  link->caller = std::move(caller);
+  link->view.caller = std::move(caller);
   link->unanswered = 0;
   link->called = link->wanted = true;
   link->idle.clear();
@@ -144,7 +144,7 @@ Result<void> AgentLinks::offer(Uuid vm, std::unique_ptr<platform::Channel> chann
 
 void AgentLinks::endCall(Uuid vm) {
   const auto found = links_.find(vm);
-  if (found == links_.end() || found->second->caller.empty()) return;
+  if (found == links_.end() || found->second->view.caller.empty()) return;
   auto& link = *found->second;
   link.offered.reset();
   if (link.connection) link.connection->end("its token was taken back");
@@ -199,12 +199,6 @@ AgentLink AgentLinks::view(Uuid vm) const {
   AgentLink unknown;
   unknown.reason = "the VM is not on this host";
   return unknown;
-}
-
-bool AgentLinks::goesAlong(Uuid vm) const {
-  const auto found = links_.find(vm);
-  return found != links_.end() && found->second->view.state == AgentLink::State::connected &&
-         found->second->caller.empty();
 }
 
 AgentTotals AgentLinks::totals() const {

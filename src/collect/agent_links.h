@@ -130,9 +130,6 @@ class AgentLinks {
 
   /// How things are with the VM's agent; `absent` with a reason where there is no link.
   AgentLink view(Uuid vm) const;
-  /// Whether an agent is connected by the VM's own channel, which goes with it wherever it moves;
-  /// one that calls may be unable to reach the next host, or that host may not know its token.
-  bool goesAlong(Uuid vm) const;
   AgentTotals totals() const;
 
   /// Asks the guest to make (or, all zero, to end) synthetic work; `order.id` is given here and

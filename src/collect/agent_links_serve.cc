@@ -86,7 +86,7 @@ asio::awaitable<Result<std::unique_ptr<platform::Channel>>> AgentLinks::channelF
   }
   auto opened = co_await link->environment->openChannel(link->vm, std::string(echo::kChannelName));
   if (link->offered) co_return std::move(link->offered);
-  link->caller.clear();
+  link->view.caller.clear();
   if (!opened)
     co_return fail(opened.error().code,
                    "the channel does not open: " + printable(opened.error().message));
@@ -207,7 +207,7 @@ void AgentLinks::takeConnected(Link& link, const echo::Hello& hello) {
   if (!link.announced)
     event(link, Severity::info, "agent.connected",
           "agent " + hello.agent_version + " connected" +
-              (link.caller.empty() ? "" : " from " + link.caller));
+              (link.view.caller.empty() ? "" : " from " + link.view.caller));
   else if (restarted)
     event(link, Severity::info, "agent.restarted",
           "agent " + hello.agent_version + " was restarted");

@@ -267,7 +267,7 @@ Wellbeing Service::Parts::wellbeing(const Uuid& uuid) {
   Wellbeing out;
   const auto vm = backend.vm(uuid.text());
   if (!vm) return out;
-  out.agent = links.goesAlong(uuid);
+  out.agent = goesAlong(vm->agent);
   if (vm->agent.last_echo) out.echo_age = clock.wall() - *vm->agent.last_echo;
   out.cpu_cores = vm->usage.cpu_cores;
   out.cpu_delay_cores = vm->usage.cpu_delay_cores;

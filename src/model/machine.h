@@ -94,10 +94,16 @@ struct AgentLink {
   std::uint64_t lost = 0;        ///< echoes that the guest's ring or the link lost
   std::uint64_t faults = 0;      ///< frames that were malformed, too large or too many
   std::map<std::string, std::string> sources;  ///< collector -> "on", or why it is off
-  std::string role = {};  ///< what the guest believes it is for; empty: it did not say
+  std::string role = {};    ///< what the guest believes it is for; empty: it did not say
+  std::string caller = {};  ///< from where it called last, by vsock or TLS; empty: the VM's channel
 
   bool operator==(const AgentLink&) const = default;
 };
+/// Heard by the VM's own channel, which goes with it wherever it moves; an agent that calls may be
+/// unable to reach the next host, or that host may not know its token.
+inline bool goesAlong(const AgentLink& agent) {
+  return agent.state == AgentLink::State::connected && agent.caller.empty();
+}
 std::string_view name(AgentLink::State state);
 
 /// What a host has for its VMs, and how that is known.

@@ -100,6 +100,8 @@ def test_an_agent_that_calls_is_served_and_loses_nothing_when_the_daemon_is_rest
     agent = calls.agent()
     wait_for(lambda: calls.link()["state"] == "connected" and calls.link()["echoes"] >= 3, 30, "echoes over TLS")
     epoch = calls.link()["epoch"]
+    assert calls.link()["caller"] == "127.0.0.1"
+    assert "calls from  127.0.0.1" in " ".join(calls.service.daemon.cli("vm", VM).stdout.split(" " * 4))
     assert calls.metric("virtseer_agent_calls_accepted_total") == 1
     assert TOKEN.encode() not in agent.shown()
     calls.service.stop()

@@ -29,7 +29,7 @@ TEST_CASE("a VM that runs and has the channel is greeted and its echoes are stor
   CHECK(view.interval_ms == 1000u);
   CHECK(bench.count("agent.connected") == 1);
   CHECK(bench.links.totals().connected == 1);
-  CHECK(bench.links.goesAlong(kVm));
+  CHECK(goesAlong(bench.links.view(kVm)));
 }
 
 TEST_CASE("an echo is acknowledged only once it is stored") {

@@ -49,7 +49,8 @@ TEST_CASE("an agent that calls is served like one behind the VM's channel") {
   REQUIRE(bench.until([&] { return agent.session().kept() == 0; }));
   CHECK(bench.environment.count("openChannel aaaaaaaa") == 0);
   CHECK(bench.events.back().message == "web: agent 7 connected from 192.0.2.7");
-  CHECK_FALSE(bench.links.goesAlong(kVm));
+  CHECK(bench.links.view(kVm).caller == "192.0.2.7");
+  CHECK_FALSE(goesAlong(bench.links.view(kVm)));
   bench.setVms({bench.bareVm()});
   CHECK(bench.links.view(kVm).state == AgentLink::State::connected);
 }
