@@ -14,12 +14,19 @@ namespace virtseer::agent {
 struct Config {
   static constexpr std::size_t kMaxEndpoints = 8;
   static constexpr std::size_t kMaxPatterns = 16;  ///< of one endpoint
+  static constexpr std::size_t kMaxUprobes = 32;
 
   /// A page of metrics in Prometheus' text format that may be read.
   struct Endpoint {
     std::string name;                     ///< tells its metrics apart: label "endpoint"
     std::string url;                      ///< as in parseTarget
     std::vector<MetricPattern> patterns;  ///< the series that are told
+  };
+  /// A function of a library or program whose calls are counted.
+  struct Uprobe {
+    std::string name;    ///< tells its calls apart: label "function"
+    std::string path;    ///< of the library or program
+    std::string symbol;  ///< the function
   };
 
   std::string port;         ///< as in Port; empty: the virtio port of the echo channel
@@ -35,6 +42,8 @@ struct Config {
   std::string statsd;                    ///< path of the datagram socket to be made; empty: none
   std::uint32_t statsd_mode = 0660;      ///< of that socket: who may send
   std::uint16_t statsd_udp = 0;          ///< port of 127.0.0.1 for the same; 0: none
+  std::vector<Uprobe> uprobes;           ///< at most kMaxUprobes, of different names
+  bool ebpf = true;                      ///< whether programs are loaded into the kernel at all
   bool logs = true;  ///< whether the system's log is read: it may hold what is not for the host
 };
 

@@ -15,12 +15,18 @@ namespace {
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::uint32_t kLeastIntervalMs = 5000;
 
-bool isEndpointName(std::string_view name) {
+bool isOwnName(std::string_view name) {
   return !name.empty() && name.size() <= kMaxNameBytes &&
          std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '_' || c == '-' || c == '.';
          });
+}
+
+template <class Entry>
+bool hasName(const std::vector<Entry>& entries, std::string_view name) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](const Entry& entry) { return entry.name == name; });
 }
 
 std::string addPatterns(Config::Endpoint& endpoint, std::string_view words) {
@@ -42,14 +48,13 @@ std::string addScrape(Config& config, std::string_view value) {
   Config::Endpoint endpoint;
   endpoint.name = takeWord(value);
   endpoint.url = takeWord(value);
-  if (!isEndpointName(endpoint.name) || endpoint.url.empty())
+  if (!isOwnName(endpoint.name) || endpoint.url.empty())
     return "is not NAME URL PATTERN..., such as: postgres http://127.0.0.1:9187/metrics "
            "pg_stat_database_*{datname}; a NAME holds letters, digits, '_', '-' and '.'";
   if (const auto target = parseTarget(endpoint.url); !target)
     return "has a URL that " + target.error();
   if (std::string wrong = addPatterns(endpoint, value); !wrong.empty()) return wrong;
-  if (std::any_of(config.scrape.begin(), config.scrape.end(),
-                  [&](const auto& other) { return other.name == endpoint.name; }))
+  if (hasName(config.scrape, endpoint.name))
     return "has the name of another: choose one of its own";
   if (config.scrape.size() >= Config::kMaxEndpoints) return "is one too many: 8 at most";
   config.scrape.push_back(std::move(endpoint));
@@ -86,6 +91,21 @@ std::string setStatsdUdp(Config& config, std::string_view value) {
   const auto port = parseNumber(value);
   if (!port || *port == 0 || *port > 65535) return "is no port, such as 8125";
   config.statsd_udp = static_cast<std::uint16_t>(*port);
+  return {};
+}
+
+std::string addUprobe(Config& config, std::string_view value) {
+  Config::Uprobe uprobe;
+  uprobe.name = takeWord(value);
+  uprobe.path = takeWord(value);
+  uprobe.symbol = takeWord(value);
+  if (!isOwnName(uprobe.name) || !uprobe.path.starts_with('/') || uprobe.symbol.empty() ||
+      !takeWord(value).empty())
+    return "is not NAME PATH SYMBOL, such as: malloc /lib/x86_64-linux-gnu/libc.so.6 malloc; a "
+           "NAME holds letters, digits, '_', '-' and '.'";
+  if (hasName(config.uprobes, uprobe.name)) return "has the name of another: choose one of its own";
+  if (config.uprobes.size() >= Config::kMaxUprobes) return "is one too many: 32 at most";
+  config.uprobes.push_back(std::move(uprobe));
   return {};
 }
 

@@ -16,5 +16,7 @@ std::string setStatsd(Config& config, std::string_view value);
 /// Octal, as for chmod.
 std::string setStatsdMode(Config& config, std::string_view value);
 std::string setStatsdUdp(Config& config, std::string_view value);
+/// NAME PATH SYMBOL
+std::string addUprobe(Config& config, std::string_view value);
 
 }  // namespace virtseer::agent

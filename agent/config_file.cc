@@ -117,6 +117,8 @@ constexpr Key kKeys[] = {
     {"statsd", setStatsd},
     {"statsd_mode", setStatsdMode},
     {"statsd_udp", setStatsdUdp},
+    {"uprobe", addUprobe, true},
+    {"ebpf", [](Config& c, std::string_view v) { return setFlag(c.ebpf, v); }},
     {"logs", [](Config& c, std::string_view v) { return setFlag(c.logs, v); }},
 };
 
@@ -207,6 +209,8 @@ std::vector<ConfigFault> checkFiles(const Config& config) {
   };
   if (!config.token_file.empty()) check(readToken(config.token_file));
   if (!config.server_ca.empty()) check(readFile(config.server_ca));
+  for (const Config::Uprobe& uprobe : config.uprobes)
+    if (!exists(uprobe.path)) faults.push_back({0, uprobe.path + ": there is no such file"});
   return faults;
 }
 

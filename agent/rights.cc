@@ -16,7 +16,7 @@ struct Right {
 };
 
 constexpr Right kRights[] = {
-    {CAP_BPF, "CAP_BPF (system calls, block latency)"},
+    {CAP_BPF, "CAP_BPF (system calls, waiting, connections, requests)"},
     {CAP_PERFMON, "CAP_PERFMON (the same)"},
     {CAP_SYS_PTRACE, "CAP_SYS_PTRACE (input and output of others' processes)"},
     {CAP_SYSLOG, "CAP_SYSLOG (the kernel's log)"},

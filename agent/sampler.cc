@@ -21,6 +21,7 @@ std::vector<SourcePointer> systemSources(const Config& config) {
   sources.push_back(makePressureSource());
   sources.push_back(makeLoadSource());
   sources.push_back(makeProcessesSource());
+  sources.push_back(makeEbpfSource(config));
   sources.push_back(makeAgentSource());
   if (config.logs) sources.push_back(makeLogSource());
   if (!config.scrape.empty()) sources.push_back(makeScrapeSource(config));

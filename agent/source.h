@@ -73,6 +73,9 @@ SourcePointer makeLogSource();
 SourcePointer makeScrapeSource(const Config& config);
 /// What applications in this guest send to a socket in StatsD's format.
 SourcePointer makeStatsdSource(const Config& config);
+/// Programs in the kernel: system calls, waiting for processors and disks, connections, requests to
+/// services, calls of named functions.
+SourcePointer makeEbpfSource(const Config& config);
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});

@@ -27,7 +27,7 @@ constexpr std::array<Subject, 9> kSubjects{{
     {"network", {"network", "tcp", "udp", "socket", "sockets", "conntrack", "ip", "icmp"}},
     {"processes", {"processes", "process", "procs", "group", "fork", "forks", "threads"}},
     {"log entries, crashes, units", {"log", "unit", "units", "crash", "kernel", "kmsg"}},
-    {"eBPF", {"ebpf", "syscall", "syscalls", "runqueue", "sched", "exec", "uprobe", "dns"}},
+    {"eBPF", {"ebpf", "syscall", "syscalls", "runqueue", "service", "library"}},
     {"the agent itself", {"agent", "echo"}},
 }};
 constexpr std::string_view kOther = "applications and others";

@@ -102,6 +102,7 @@ TWO_LOOPS = Stimulus(
          (Share("guest_cpu_seconds_total", mode="nice"), between(0.12, 0.4)),
          (Share("guest_cpu_seconds_total", mode="system"), between(0.45, 0.95)),
          (Share("guest_context_switches_total"), between(30, 2000)))
+    + rows("ebpf", (Share("guest_runqueue_wait_seconds_total"), between(0.6, 2)))
     + rows("pressure",
            (Share("guest_pressure_waiting_seconds_total", resource="cpu"), between(0.75, 1.1))))
 
@@ -184,6 +185,12 @@ SLOW_DISK = [
                   # Of one echo, which a busy machine may make late.
                   (Peak("guest_disk_queue_depth", device="vdb"), between(0.75, 1.5)),
                   (Peak("guest_disk_io_in_progress", device="vdb"), exactly(1)))
+             # Programs in the kernel may pause; what they did not see they scale.
+             + rows("ebpf",
+                    (Rise("guest_block_requests_total", device="vdb", operation="read", up_to_seconds="+Inf"),
+                     between(0.7 * READS, 1.3 * READS)),
+                    (Rise("guest_block_request_seconds_total", device="vdb", operation="read"),
+                     between(0.7 * READS * SLOW_DISK_SECONDS, 2 * READS * SLOW_DISK_SECONDS)))
              + rows("cpu", (Rise("guest_cpu_seconds_total", mode="iowait"), between(3, 8)))
              + rows("pressure",
                     (Rise("guest_pressure_waiting_seconds_total", resource="io"), between(4, 9)),
@@ -269,6 +276,12 @@ SERVICE = Stimulus(
          (Value("guest_unit_processes", unit="web.service"), exactly(1))),
     rows("processes", (Happened("guest.process_restarted", name="server", unit="web.service"), exactly(1))))
 
+# Between two of them the shell makes many calls: a part of these may be counted for all.
+CALLS = Stimulus("a directory in use removed 20 times, in vain", [times(20, "rmdir /proc 2> /dev/null")], (), 0, (),
+                 rows("ebpf",
+                      (Rise("guest_syscall_errors_total", errno="EBUSY"), between(10, 40)),
+                      (Rise("guest_syscalls_total", **{"class": "file"}), at_least(20))))
+
 WIRE = 1.08  # bytes on the wire for one of data: headers, acknowledgements and what else is told meanwhile
 NETWORK = [
     Stimulus("3 connections from the host, which stay",
@@ -287,7 +300,8 @@ NETWORK = [
              [host("connect", GUEST, 80, 5), host("reset", GUEST, 80, 5)], (), 0, (),
              rows("tcp",
                   (Rise("guest_tcp_passive_opens_total"), exactly(14)),
-                  (Rise("guest_tcp_resets_total"), exactly(5)))),
+                  (Rise("guest_tcp_resets_total"), exactly(5)))
+             + rows("ebpf", (Rise("guest_tcp_connections_total", direction="in"), between(11, 17)))),
     Stimulus("10 connections from the host to a port that nobody listens on", [host("connect", GUEST, 82, 10)], (), 0,
              (), rows("tcp", (Rise("guest_tcp_sent_resets_total"), exactly(10)))),
     Stimulus("10 connections to the host, and 10 to a port that nobody listens on there",
@@ -295,7 +309,10 @@ NETWORK = [
              rows("tcp", (Change("guest_tcp_time_wait"), between(10, 12))),
              rows("tcp",
                   (Rise("guest_tcp_active_opens_total"), exactly(21)),
-                  (Rise("guest_tcp_failed_opens_total"), exactly(10)))),
+                  (Rise("guest_tcp_failed_opens_total"), exactly(10)))
+             + rows("ebpf",
+                    (Rise("guest_tcp_connections_total", direction="out"), between(9, 14)),
+                    (Rise("guest_tcp_connections_total", direction="failed"), between(8, 12)))),
     Stimulus("8 MiB from the host", [host("send", GUEST, 80, 8 * MIB)], (), 0, (),
              rows("network",
                   (Rise("guest_network_receive_bytes_total", device="eth0"), between(8 * MIB, 8 * WIRE * MIB)))
@@ -404,6 +421,7 @@ AGENT_ITSELF = [
 SCENES = {
     "one loop": [ONE_LOOP], "two loops": [TWO_LOOPS], "slow disk": SLOW_DISK, "held disk": [HELD_DISK],
     "file system and processes": FILE_SYSTEM, "memory": MEMORY, "page cache": PAGE_CACHE, "service": [SERVICE],
+    "system calls": [CALLS],
     "network": NETWORK, "full queue": [FULL_QUEUE], "cut": [CUT], "log lines": LOG_LINES, "faults": FAULTS,
     "swap": [SWAP], "agent": AGENT_ITSELF,
 }

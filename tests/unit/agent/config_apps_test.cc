@@ -47,6 +47,25 @@ TEST_CASE("a wrong endpoint is refused with what to do") {
   CHECK(faultOf("scrape = p/g http://127.0.0.1:1/m").find("a NAME holds") != std::string::npos);
 }
 
+TEST_CASE("a function has a name, a file and a symbol") {
+  const auto loaded = parseConfig("uprobe = malloc /lib/libc.so.6 malloc\n");
+  REQUIRE(loaded.faults.empty());
+  REQUIRE(loaded.config.uprobes.size() == 1);
+  CHECK(loaded.config.uprobes[0].name == "malloc");
+  CHECK(loaded.config.uprobes[0].path == "/lib/libc.so.6");
+  CHECK(loaded.config.uprobes[0].symbol == "malloc");
+  for (const char* wrong :
+       {"uprobe = x y z", "uprobe = x /y", "uprobe = x /y z w", "uprobe = x/ /y z", "uprobe = x"}) {
+    CAPTURE(wrong);
+    CHECK(faultOf(wrong).find("is not NAME PATH SYMBOL, such as: malloc") != std::string::npos);
+  }
+  CHECK(faultOf("uprobe = a /b c\nuprobe = a /b d")
+            .ends_with("has the name of another: choose one of its own"));
+  std::string many;
+  for (int i = 0; i < 33; ++i) many += "uprobe = f" + std::to_string(i) + " /b c\n";
+  CHECK(faultOf(many).ends_with("is one too many: 32 at most"));
+}
+
 TEST_CASE("intervals, modes and ports have their bounds") {
   for (const char* wrong :
        {"scrape_interval = 1s", "scrape_interval = 5", "scrape_interval = 2h", "statsd_mode = 666x",

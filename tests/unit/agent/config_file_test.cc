@@ -37,7 +37,7 @@ TEST_CASE("every key is taken as it stands") {
       "\tserver =\ttls://[2001:db8::1]:8687\r\n"
       "server_ca = /etc/ca.pem\nserver_name = host.example\ntoken_file = /etc/token\n"
       "vm_uuid = AAAAAAAA-0000-4000-8000-000000000001\n"
-      "interval = 500ms\ntop_processes = 0\n\nlogs = no");
+      "interval = 500ms\ntop_processes = 0\n\nebpf = no\nlogs = no");
   REQUIRE(loaded.faults.empty());
   const Config& config = loaded.config;
   CHECK(config.port == "unix:/run/echo.sock");
@@ -48,6 +48,7 @@ TEST_CASE("every key is taken as it stands") {
   CHECK(config.vm_uuid == "aaaaaaaa-0000-4000-8000-000000000001");
   CHECK(config.interval_ms == 500);
   CHECK(config.top_processes == 0);
+  CHECK_FALSE(config.ebpf);
   CHECK_FALSE(config.logs);
 }
 
@@ -104,7 +105,7 @@ TEST_CASE("the shipped configuration changes nothing, and each of its lines is r
   }
   CHECK(keys ==
         "port server server server_ca server_name token_file vm_uuid interval top_processes "
-        "scrape scrape scrape_interval statsd statsd_mode statsd_udp logs ");
+        "scrape scrape scrape_interval statsd statsd_mode statsd_udp uprobe ebpf logs ");
 }
 
 TEST_CASE("a file that is not there is a fault only where it was named") {
@@ -128,6 +129,11 @@ TEST_CASE("a check tells of files that are missing or open to everybody") {
   REQUIRE(checkFiles(config).size() == 1);
   CHECK(checkFiles(config)[0].message.find("open to everybody") != std::string::npos);
   REQUIRE(::chmod(config.token_file.c_str(), 0640) == 0);
+  CHECK(checkFiles(config).empty());
+  config.uprobes = {{"f", tree.root() + "/lib.so", "f"}};
+  REQUIRE(checkFiles(config).size() == 1);
+  CHECK(checkFiles(config)[0].message == tree.root() + "/lib.so: there is no such file");
+  tree.write("lib.so", "x");
   CHECK(checkFiles(config).empty());
   tree.write("token", "short\n");
   CHECK(checkFiles(config)[0].message.find("short") == std::string::npos);

@@ -10,6 +10,7 @@
 
 #include "agent/columns.h"
 #include "agent/source.h"
+#include "virtseer/echo/text.h"
 
 namespace virtseer::agent {
 
@@ -50,12 +51,14 @@ inline std::string keyOf(const echo::ColumnName& column) {
 /// A source that is read round by round.
 class Reader {
  public:
-  Reader(SourcePointer source, const Tree& tree) : source_(std::move(source)) {
-    const auto opened = source_->open(tree.root());
+  Reader(SourcePointer source, const Tree& tree) : Reader(std::move(source), tree.root()) {}
+  Reader(SourcePointer source, const std::string& root) : source_(std::move(source)) {
+    const auto opened = source_->open(root);
     INFO((opened ? "" : opened.error()));
     REQUIRE(opened);
   }
 
+  /// What the source tells, every name one that the host takes: it ends the link for another.
   Reading read(std::int64_t now_ms = 0) {
     row_.clear();
     report_.clear();
@@ -65,6 +68,7 @@ class Reader {
     report_.finish();
     Reading reading;
     const auto values = row_.values(columns_.size());
+    for (; checked_ < values.size(); ++checked_) checkName(columns_.names()[checked_]);
     for (std::size_t i = 0; i < values.size(); ++i)
       if (values[i] == values[i])
         REQUIRE(reading.emplace(keyOf(columns_.names()[i]), values[i]).second);
@@ -76,8 +80,18 @@ class Reader {
   Source& source() { return *source_; }
 
  private:
+  static void checkName(const echo::ColumnName& column) {
+    INFO(keyOf(column));
+    CHECK(echo::isAgentMetric(column.metric));
+    for (const auto& [label, value] : column.labels) {
+      CHECK(echo::isAgentLabel(label));
+      CHECK(echo::isText(value));
+    }
+  }
+
   SourcePointer source_;
   Columns columns_;
+  std::size_t checked_ = 0;  ///< columns whose names were looked at
   Row row_;
   Scratch scratch_;
   ReportBuilder report_;

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "agent/source.h"
+#include "agent/sources/ebpf_boards.h"
+#include "agent/sources/ebpf_duty.h"
+
+namespace virtseer::agent::ebpf {
+
+/// What one part counted, made into what a round tells. Lives as long as the source: its counters
+/// go on when the programs are loaded anew.
+class Account {
+ public:
+  virtual ~Account() = default;
+  /// The programs were loaded anew and have counted nothing.
+  virtual void restart(const Loaded& loaded) = 0;
+  /// Takes what was counted since the last call, and what it stands for.
+  void count(const Boards& boards, const Duty::Taken& taken) {
+    add(boards, taken.factor);
+    seconds_ += taken.seconds;
+  }
+  /// Tells the counters, and the tables where anything was counted since the last call.
+  void tell(Round& round) {
+    tellCounters(round);
+    if (const double seconds = std::exchange(seconds_, 0); seconds > 0) tellTable(round, seconds);
+  }
+
+ private:
+  virtual void add(const Boards& boards, double factor) = 0;
+  virtual void tellCounters(Round& round) = 0;
+  /// What was added since the last call is that of so many seconds.
+  virtual void tellTable(Round& round, double seconds) { (void)round, (void)seconds; }
+
+  double seconds_ = 0;
+};
+
+std::unique_ptr<Account> makeSyscallAccount();
+std::unique_ptr<Account> makeSchedAccount();
+std::unique_ptr<Account> makeBlockAccount();
+std::unique_ptr<Account> makeConnectionAccount();
+std::unique_ptr<Account> makeServiceAccount();
+std::unique_ptr<Account> makeLibraryAccount(const std::vector<Config::Uprobe>& uprobes);
+
+/// How many rows a table of this source has at most.
+inline constexpr std::size_t kRows = 32;
+
+/// A counter of scaled counts, told as a whole number.
+class Scaled {
+ public:
+  void add(double count) { value_ += count; }
+  double value() const { return static_cast<double>(static_cast<std::uint64_t>(value_ + 0.5)); }
+
+ private:
+  double value_ = 0;
+};
+
+/// Three significant digits: what a rate or a time that was sampled is worth.
+double rounded(double value);
+
+/// The text of a name of the kernel's, which may fill its place.
+inline std::string_view nameIn(const char (&bytes)[bpf::NAME_BYTES]) {
+  std::size_t length = 0;
+  while (length < sizeof bytes && bytes[length] != 0) ++length;
+  return {bytes, length};
+}
+
+/// Takes the entries out of a map that counts, batch by batch.
+class Batches {
+ public:
+  explicit Batches(int map) : map_(map) {}
+  /// The next entries, at most `most`; 0: that was all.
+  std::size_t next(void* keys, std::uint64_t* counts, std::size_t most);
+
+ private:
+  int map_;
+  std::uint32_t place_ = 0;
+  bool begun_ = false;
+  bool more_ = true;
+};
+
+/// Empties a map that counts into `take(key, count)`, which may change the key.
+template <typename Key, typename Take>
+void drain(int map, Take take) {
+  constexpr std::size_t kBatch = 256;
+  Key keys[kBatch];
+  std::uint64_t counts[kBatch];
+  Batches batches(map);
+  while (const std::size_t size = batches.next(keys, counts, kBatch))
+    for (std::size_t i = 0; i < size; ++i) take(keys[i], counts[i]);
+}
+
+/// Counts of one of the programs' histograms, and what was added since they were looked at last.
+class BucketCounts {
+ public:
+  void restart() { last_.fill(0); }
+  void read(const __u64 (&buckets)[bpf::BUCKETS]) {
+    for (std::size_t i = 0; i < bpf::BUCKETS; ++i) sum_[i] += peek(buckets[i]);
+  }
+  /// Moves on to the next look.
+  const std::array<std::uint64_t, bpf::BUCKETS>& added();
+
+ private:
+  std::array<std::uint64_t, bpf::BUCKETS> sum_{};
+  std::array<std::uint64_t, bpf::BUCKETS> last_{};
+  std::array<std::uint64_t, bpf::BUCKETS> added_{};
+};
+
+/// Counts that were scaled, by bucket.
+using ScaledBuckets = std::array<double, bpf::BUCKETS>;
+
+/// The time below which `share` of these events lie, in seconds; they must not be none.
+double quantile(const ScaledBuckets& counts, double share);
+
+/// How many events took how long, as counters: `events`{up_to_seconds}, those that took that long
+/// or less, +Inf being all of them, and `seconds`, the sum of their times. Bounds that no event has
+/// come near have no column.
+class Histogram {
+ public:
+  using Label = std::pair<std::string, std::string>;
+  Histogram(std::string events, std::string seconds, std::vector<Label> labels)
+      : events_(std::move(events)), seconds_name_(std::move(seconds)), labels_(std::move(labels)) {
+    columns_.fill(kNoColumn);
+  }
+  void add(const std::array<std::uint64_t, bpf::BUCKETS>& counts, double seconds, double factor);
+  void tell(Round& round);
+
+ private:
+  Column addColumn(Columns& columns, const std::string& metric, std::string_view bound) const;
+
+  std::string events_;
+  std::string seconds_name_;
+  std::vector<Label> labels_;  ///< two, or none
+  ScaledBuckets buckets_{};
+  double seconds_ = 0;
+  std::size_t first_ = bpf::BUCKETS;
+  std::size_t last_ = 0;
+  std::array<Column, bpf::BUCKETS> columns_;
+  Column sum_column_ = kNoColumn;
+};
+
+}  // namespace virtseer::agent::ebpf

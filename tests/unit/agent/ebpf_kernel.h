@@ -1,0 +1,204 @@
+#pragma once
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/source.h"
+#include "tree.h"
+
+/// What the tests need to try the programs on the running kernel.
+namespace virtseer::agent {
+
+inline double monoSeconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+/// The source with its programs loaded and attached.
+class RunningEbpf {
+ public:
+  explicit RunningEbpf(const Config& config = {}) : reader_(makeEbpfSource(config), std::string()) {
+    load();
+  }
+  RunningEbpf(const RunningEbpf&) = delete;
+  RunningEbpf& operator=(const RunningEbpf&) = delete;
+  /// Reaps the loader, which has ended: another test may wait for any child.
+  ~RunningEbpf() {
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    }
+  }
+
+  void load() {
+    while (source().trouble() == "programs are being loaded") attend(1000);
+    REQUIRE_THAT(source().trouble(), !Catch::Contains("loader"));
+  }
+  /// Lets the source do what it does between rounds, for as long as nothing happens or `wait_ms`.
+  void attend(int wait_ms) {
+    pollfd watched{source().eventFd(), POLLIN, 0};
+    if (::poll(&watched, 1, wait_ms) > 0) source().attend();
+  }
+  void attendFor(double seconds) {
+    for (const double until = monoSeconds() + seconds; monoSeconds() < until;)
+      attend(std::max(1, static_cast<int>((until - monoSeconds()) * 1000)));
+  }
+  /// Lets the programs save up what the next events take, so that they need not pause for them. The
+  /// last two reads are a tenth of a second apart.
+  Reading rest() {
+    attendFor(1);
+    read();
+    attendFor(0.1);
+    return read();
+  }
+  Reading read() {
+    const double begin = monoSeconds();
+    Reading reading = reader_.read(static_cast<std::int64_t>(begin * 1000));
+    const double end = monoSeconds();
+    shortest_ = begin - end_;
+    longest_ = end - begin_;
+    begin_ = begin;
+    end_ = end;
+    before_ = std::exchange(last_, reading);
+    return reading;
+  }
+  /// Whether what the last read told of this part is exact. Programs that pause, for what else the
+  /// machine does, tell of the pause after they have opened again: the read before must be whole
+  /// too.
+  bool isExact(const std::string& part) const {
+    const auto is_whole = [&](const Reading& reading) {
+      const auto ratio = reading.find("guest_ebpf_duty_ratio{part=" + part + "}");
+      return ratio != reading.end() && ratio->second == 1;
+    };
+    return is_whole(before_) && is_whole(last_);
+  }
+  /// Whether a rate that the last read told is that of so many events since the one before. When
+  /// within a read the source looked at its clock is not known: a busy machine may have had it
+  /// wait.
+  bool tells(double rate, double events) const {
+    constexpr double kTolerance = 0.03;
+    UNSCOPED_INFO(rate << " a second, in " << shortest_ << " to " << longest_ << " seconds");
+    return rate * shortest_ <= events * (1 + kTolerance) &&
+           rate * longest_ >= events * (1 - kTolerance);
+  }
+  Source& source() { return reader_.source(); }
+  bool has(const std::string& part) {
+    return source().trouble().find(part + ":") == std::string::npos;
+  }
+
+  const echo::Table* table(const std::string& name) const {
+    for (const echo::Table& table : reader_.report().tables)
+      if (table.name == name) return &table;
+    return nullptr;
+  }
+  /// The cells of the row of table `name` that has `value` in each of these columns.
+  std::map<std::string, echo::Cell> row(const std::string& name,
+                                        const std::map<std::string, echo::Cell>& where) const {
+    const echo::Table* found = table(name);
+    for (std::size_t i = 0; found != nullptr && i < found->rows(); ++i) {
+      std::map<std::string, echo::Cell> row;
+      for (std::size_t j = 0; j < found->columns.size(); ++j)
+        row[found->columns[j]] = found->cells[i * found->columns.size() + j];
+      bool fits = true;
+      for (const auto& [column, cell] : where) fits &= row[column] == cell;
+      if (fits) return row;
+    }
+    return {};
+  }
+
+ private:
+  Reader reader_;
+  Reading before_;
+  Reading last_;
+  double begin_ = 0;  ///< of the last read
+  double end_ = 0;
+  double shortest_ = 0;  ///< between the last two
+  double longest_ = 0;
+};
+
+inline double numberIn(const std::map<std::string, echo::Cell>& row, const std::string& column) {
+  const auto cell = row.find(column);
+  if (cell == row.end()) return -1;
+  const auto* number = std::get_if<double>(&cell->second);
+  return number == nullptr ? -1 : *number;
+}
+
+/// Descriptors of this process that are of eBPF, by what the kernel calls them: "bpf-prog".
+inline std::vector<int> bpfDescriptors(const std::string& kind) {
+  std::vector<int> found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> all(::opendir("/proc/self/fd"), ::closedir);
+  while (const dirent* entry = ::readdir(all.get())) {
+    char target[128] = {};
+    const std::string path = std::string("/proc/self/fd/") + entry->d_name;
+    if (::readlink(path.c_str(), target, sizeof target - 1) > 0 &&
+        std::string(target).find("anon_inode:" + kind) == 0)
+      found.push_back(std::atoi(entry->d_name));
+  }
+  return found;
+}
+
+/// A child of its own name; killed at the end if it has not ended. It holds nothing of eBPF: a
+/// program stays attached for as long as anyone holds it.
+class Stimulus {
+ public:
+  template <typename Work>
+  Stimulus(const char* name, Work work) {
+    child_ = ::fork();
+    if (child_ != 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::prctl(PR_SET_NAME, name);
+    for (const int fd : bpfDescriptors("bpf")) ::close(fd);
+    work();
+    ::_exit(0);
+  }
+  Stimulus(const Stimulus&) = delete;
+  Stimulus& operator=(const Stimulus&) = delete;
+  ~Stimulus() {
+    if (child_ <= 0) return;
+    ::kill(child_, SIGKILL);
+    finish();
+  }
+  void finish() {
+    int status = 0;
+    if (child_ > 0) ::waitpid(child_, &status, 0);
+    child_ = 0;
+    CHECK((WIFSIGNALED(status) || WEXITSTATUS(status) == 0));
+  }
+
+ private:
+  pid_t child_ = 0;
+};
+
+/// A number that this process and its children see.
+class SharedNumber {
+ public:
+  SharedNumber()
+      : number_(static_cast<std::atomic<std::uint64_t>*>(
+            ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+  SharedNumber(const SharedNumber&) = delete;
+  SharedNumber& operator=(const SharedNumber&) = delete;
+  ~SharedNumber() { ::munmap(number_, sizeof(std::uint64_t)); }
+  std::atomic<std::uint64_t>& operator*() const { return *number_; }
+
+ private:
+  std::atomic<std::uint64_t>* number_;
+};
+
+}  // namespace virtseer::agent
