@@ -75,7 +75,8 @@ SourcePointer makeScrapeSource(const Config& config);
 SourcePointer makeStatsdSource(const Config& config);
 /// Programs in the kernel: system calls, waiting for processors and disks, connections, requests to
 /// services, calls of named functions.
-SourcePointer makeEbpfSource(const Config& config);
+/// `avoided`: programs to do without, as if the kernel had refused them; for tests.
+SourcePointer makeEbpfSource(const Config& config, std::vector<std::string> avoided = {});
 
 /// All of the above, in the order of their columns, as far as `config` wants them.
 std::vector<SourcePointer> systemSources(const Config& config = {});

@@ -86,12 +86,16 @@ static inline void on_bytes_in(const struct sock* sock, int bytes) {
     asked(sock, service, bytes);
 }
 
-/// `bytes` 0: they are counted elsewhere. `message` null: it cannot be looked at.
-static inline void on_bytes_out(const struct sock* sock, const struct msghdr* message,
-                                __u64 bytes) {
+static inline void count_sent(const struct sock* sock, __u64 bytes) {
+  struct service_board* service = service_of(sock);
+  if (service && is_watched(bpf_get_current_pid_tgid() >> 32))
+    __sync_fetch_and_add(&service->response_bytes, bytes);
+}
+
+/// `message` null: it cannot be looked at. What is sent of it is counted elsewhere.
+static inline void on_bytes_out(const struct sock* sock, const struct msghdr* message) {
   struct service_board* service = service_of(sock);
   if (!service || !is_watched(bpf_get_current_pid_tgid() >> 32)) return;
-  if (bytes > 0) __sync_fetch_and_add(&service->response_bytes, bytes);
   __u64 id = (__u64)sock;
   struct turn* turn = bpf_map_lookup_elem(&turns, &id);
   if (turn && turn->ports == sock->__sk_common.skc_portpair && turn->asked_ns != 0)
@@ -119,7 +123,10 @@ int BPF_PROG(on_send_length, struct sock* sock, int result, int flags) {
   __u64 start = bpf_ktime_get_ns();
   struct cpu_board* cpu = enter(PART_SERVICES);
   if (!cpu) return 0;
-  if (is_tcp(sock) && result > 0) on_bytes_out(sock, NULL, result);
+  if (is_tcp(sock) && result > 0) {
+    count_sent(sock, result);
+    on_bytes_out(sock, NULL);
+  }
   return leave(cpu, PART_SERVICES, start);
 }
 
@@ -128,7 +135,7 @@ int BPF_PROG(on_send_head, const struct sock* sock, const struct msghdr* message
   __u64 start = bpf_ktime_get_ns();
   struct cpu_board* cpu = enter(PART_SERVICES);
   if (!cpu) return 0;
-  on_bytes_out(sock, message, 0);
+  on_bytes_out(sock, message);
   return leave(cpu, PART_SERVICES, start);
 }
 
@@ -152,6 +159,16 @@ int BPF_PROG(on_send, struct sock* sock, struct msghdr* message, size_t size) {
   __u64 start = bpf_ktime_get_ns();
   struct cpu_board* cpu = enter(PART_SERVICES);
   if (!cpu) return 0;
-  if (size > 0) on_bytes_out(sock, message, size);
+  if (size > 0) on_bytes_out(sock, message);
+  return leave(cpu, PART_SERVICES, start);
+}
+
+// A socket that does not block may take less than it is offered, again and again.
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(on_sent, struct sock* sock, struct msghdr* message, size_t size, int result) {
+  __u64 start = bpf_ktime_get_ns();
+  struct cpu_board* cpu = enter(PART_SERVICES);
+  if (!cpu) return 0;
+  if (result > 0) count_sent(sock, result);
   return leave(cpu, PART_SERVICES, start);
 }

@@ -32,7 +32,8 @@ constexpr std::int64_t kLongestWaitNs = 5 * kSecond;
 
 class EbpfSource : public Source {
  public:
-  explicit EbpfSource(const Config& config) : wanted_(config.ebpf), uprobes_(config.uprobes) {
+  EbpfSource(const Config& config, std::vector<std::string> avoided)
+      : wanted_(config.ebpf), uprobes_(config.uprobes), avoided_(std::move(avoided)) {
     if (uprobes_.size() > Config::kMaxUprobes) uprobes_.resize(Config::kMaxUprobes);
     accounts_[bpf::PART_SYSCALLS] = makeSyscallAccount();
     accounts_[bpf::PART_SCHED] = makeSchedAccount();
@@ -104,7 +105,7 @@ class EbpfSource : public Source {
   void start() {
     failure_ = missingRights();
     if (!failure_.empty()) return;
-    failure_ = loader_.start(uprobes_, monoMs());
+    failure_ = loader_.start(uprobes_, avoided_, monoMs());
     if (failure_.empty()) watch(loader_.fd());
   }
 
@@ -227,6 +228,7 @@ class EbpfSource : public Source {
 
   bool wanted_;
   std::vector<Config::Uprobe> uprobes_;
+  std::vector<std::string> avoided_;
   std::array<std::unique_ptr<Account>, bpf::PARTS> accounts_;
   std::array<std::string, bpf::PARTS> attaching_troubles_;
   std::string failure_;
@@ -250,8 +252,8 @@ class EbpfSource : public Source {
 
 }  // namespace
 
-SourcePointer makeEbpfSource(const Config& config) {
-  return std::make_unique<EbpfSource>(config);
+SourcePointer makeEbpfSource(const Config& config, std::vector<std::string> avoided) {
+  return std::make_unique<EbpfSource>(config, std::move(avoided));
 }
 
 }  // namespace virtseer::agent

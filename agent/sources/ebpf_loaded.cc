@@ -52,14 +52,15 @@ std::string missingRights() {
   return {};
 }
 
-std::string Loader::start(const std::vector<Config::Uprobe>& uprobes, std::int64_t now_ms) {
+std::string Loader::start(const std::vector<Config::Uprobe>& uprobes,
+                          const std::vector<std::string>& avoided, std::int64_t now_ms) {
   stop();
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return errorText(errno);
   socket_ = Descriptor(ends[0]);
   const Descriptor other(ends[1]);
   const auto self = static_cast<std::uint32_t>(::getpid());
-  child_ = forkChild([&] { load(other.get(), uprobes, self); }, other.get());
+  child_ = forkChild([&] { load(other.get(), uprobes, avoided, self); }, other.get());
   if (child_ < 0) {
     socket_.reset();
     return "the loader cannot be started: " + errorText(errno);

@@ -64,8 +64,9 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
   ~Loader() { stop(); }
 
-  /// Starts it. Failure: why not.
-  std::string start(const std::vector<Config::Uprobe>& uprobes, std::int64_t now_ms);
+  /// Starts it; it does without the programs `avoided`. Failure: why not.
+  std::string start(const std::vector<Config::Uprobe>& uprobes,
+                    const std::vector<std::string>& avoided, std::int64_t now_ms);
   /// Ends it.
   void stop();
   bool isRunning() const { return static_cast<bool>(socket_); }
@@ -86,7 +87,8 @@ class Loader {
 };
 
 /// The child's side: loads, tells through `socket`, and returns.
-void load(int socket, const std::vector<Config::Uprobe>& uprobes, std::uint32_t left_out);
+void load(int socket, const std::vector<Config::Uprobe>& uprobes,
+          const std::vector<std::string>& avoided, std::uint32_t left_out);
 
 /// Where in the file at `path` the function `symbol` lies; 0 and the reason where it is not found.
 std::uint64_t functionOffset(const std::string& path, const std::string& symbol,

@@ -39,7 +39,7 @@ constexpr Way kWays[] = {
     {bpf::PART_BLOCK, {"on_block_end"}},
     {bpf::PART_CONNECTIONS, {"on_tcp_state"}},
     {bpf::PART_SERVICES, {"on_recv_length", "on_send_length", "on_send_head"}},
-    {bpf::PART_SERVICES, {"on_received", "on_send"}, nullptr, true},
+    {bpf::PART_SERVICES, {"on_received", "on_send", "on_sent"}, nullptr, true},
     {bpf::PART_SERVICES, {"on_recv_length", "on_send_length"}, "no answers' states"},
     {bpf::PART_LIBRARY, {"on_library_call"}},
 };
@@ -233,7 +233,8 @@ void tellFunctions(const Teller& teller, const std::vector<Config::Uprobe>& upro
 
 }  // namespace
 
-void load(int socket, const std::vector<Config::Uprobe>& uprobes, std::uint32_t left_out) {
+void load(int socket, const std::vector<Config::Uprobe>& uprobes,
+          const std::vector<std::string>& avoided, std::uint32_t left_out) {
   const Teller teller(socket);
   if (::access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
     teller.say(Message::failure, "the kernel has no BTF (/sys/kernel/btf/vmlinux)");
@@ -241,6 +242,7 @@ void load(int socket, const std::vector<Config::Uprobe>& uprobes, std::uint32_t 
   }
   libbpf_set_print(listen);
   Plan plan(!uprobes.empty());
+  for (const std::string& program : avoided) plan.avoid(program.c_str());
   const Skeleton skeleton = loadPlan(plan, left_out);
   if (!skeleton) {
     teller.say(Message::failure, complaint.text[0] != 0 ? complaint.text : "cannot be loaded");
