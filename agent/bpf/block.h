@@ -17,6 +17,8 @@ static inline void count_request(struct cpu_board* cpu, struct request* request,
   __u32 operation = request->cmd_flags & OPERATION;
   __u64 start = request->start_time_ns;
   if (operation > WRITE || start == 0 || bytes < request->__data_len) return;
+  // A flush that carries nothing, or the end of one whose bytes were written before.
+  if (bytes == 0) return;
   struct gendisk* disk = request->q->disk;
   __u64 number = (__u64)disk->major << 20 | (__u32)disk->first_minor;
   struct device_board* device = number ? device_of(number) : NULL;
