@@ -39,7 +39,8 @@ enum {
 struct gate {
   __s64 runs_left;
   __u64 closed_ns;  ///< when it was closed, on the monotonic clock; 0: it is open
-  __u64 unused[6];
+  __u64 opened_ns;  ///< when it was opened last
+  __u64 unused[5];
 };
 
 /// What one processor, which alone writes it, knows of one part: a line of its cache.

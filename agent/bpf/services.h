@@ -54,13 +54,19 @@ static inline __u32 status_class(const struct msghdr* message) {
   return class <= 5 ? class : 0;
 }
 
+/// Whether a request waits for its answer. Of one from before the gate was opened it is not known
+/// whether it was answered meanwhile.
+static inline bool is_asked(const struct turn* turn) {
+  return turn->asked_ns != 0 && turn->asked_ns >= board.gates[PART_SERVICES].opened_ns;
+}
+
 static inline void asked(const struct sock* sock, struct service_board* service, __u64 bytes) {
   __u64 id = (__u64)sock;
   __u32 ports = sock->__sk_common.skc_portpair;
   __sync_fetch_and_add(&service->request_bytes, bytes);
   struct turn* turn = bpf_map_lookup_elem(&turns, &id);
   if (turn && turn->ports == ports) {
-    if (turn->asked_ns == 0) turn->asked_ns = bpf_ktime_get_ns();
+    if (!is_asked(turn)) turn->asked_ns = bpf_ktime_get_ns();
     return;
   }
   struct turn made = {.asked_ns = bpf_ktime_get_ns(), .ports = ports};
@@ -98,7 +104,7 @@ static inline void on_bytes_out(const struct sock* sock, const struct msghdr* me
   if (!service || !is_watched(bpf_get_current_pid_tgid() >> 32)) return;
   __u64 id = (__u64)sock;
   struct turn* turn = bpf_map_lookup_elem(&turns, &id);
-  if (turn && turn->ports == sock->__sk_common.skc_portpair && turn->asked_ns != 0)
+  if (turn && turn->ports == sock->__sk_common.skc_portpair && is_asked(turn))
     answered(service, turn, message);
 }
 

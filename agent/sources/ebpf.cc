@@ -113,7 +113,8 @@ class EbpfSource : public Source {
   void stop() {
     running_ = false;
     loader_.stop();
-    for (const Part& part : parts_) {
+    for (Part& part : parts_) {
+      part.detach();
       spent_before_[part.id()] += part.duty().spentSeconds();
       dropped_before_[part.id()] += part.unlisted(boards_);
     }
@@ -149,16 +150,29 @@ class EbpfSource : public Source {
       if (loaded_.functions.empty()) return;
       for (const auto& function : loaded_.functions)
         if (function.index < uprobes_.size())
-          part.addFunction(uprobes_[function.index].path, function.offset, function.index);
+          part.addFunction(uprobes_[function.index].name, uprobes_[function.index].path,
+                           function.offset, function.index);
     }
     if (programs == 0) return;
-    accounts_[id]->restart(loaded_);
     part.begin(boards_);
+    part.attach();
+    if (id == bpf::PART_LIBRARY)
+      std::erase_if(loaded_.functions,
+                    [&](const auto& function) { return !part.isAttached(function.index); });
+    accounts_[id]->restart(loaded_);
     openPart(part);
     if (part.duty().isOpen()) parts_.push_back(std::move(part));
   }
 
-  void openPart(Part& part) { attaching_troubles_[part.id()] = part.open(boards_); }
+  /// Runs that processors had taken when the gate closed counted on meanwhile. What is counted next
+  /// stands for that time: it must not be told twice.
+  void openPart(Part& part) {
+    part.attach();
+    attaching_troubles_[part.id()] = part.trouble();
+    if (!part.isAttached()) return;
+    accounts_[part.id()]->count(boards_, {0, 0});
+    part.open(boards_);
+  }
 
   /// Looks after gates that have closed and times that are over. What costs is ended first.
   void tend() {

@@ -70,6 +70,7 @@ double quantile(const ScaledBuckets& counts, double share) {
 
 void Histogram::add(const std::array<std::uint64_t, bpf::BUCKETS>& counts, double seconds,
                     double factor) {
+  if (factor == 0) return;
   for (std::size_t i = 0; i < bpf::BUCKETS; ++i) {
     if (counts[i] == 0) continue;
     buckets_[i] += static_cast<double>(counts[i]) * factor;

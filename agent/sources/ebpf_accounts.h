@@ -21,7 +21,7 @@ class Account {
   virtual ~Account() = default;
   /// The programs were loaded anew and have counted nothing.
   virtual void restart(const Loaded& loaded) = 0;
-  /// Takes what was counted since the last call, and what it stands for.
+  /// Takes what was counted since the last call, and what it stands for; a factor of 0 forgets it.
   void count(const Boards& boards, const Duty::Taken& taken) {
     add(boards, taken.factor);
     seconds_ += taken.seconds;

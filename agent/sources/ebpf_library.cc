@@ -31,6 +31,7 @@ class LibraryAccount : public Account {
       if (key.function >= functions_.size()) return;
       const double count = static_cast<double>(counted) * factor;
       functions_[key.function].count.add(count);
+      functions_[key.function].there = true;  // it may be attached later than others
       calls_.add(key, count);
     });
   }

@@ -113,35 +113,66 @@ void Part::add(Descriptor program, bool slow) {
   slow_ |= slow;
 }
 
-std::string Part::attach() {
-  if (links_.size() == std::max(programs_.size(), functions_.size())) return {};
-  links_.clear();
+void Part::attach() {
+  if (isAttached()) return;
   const double start = threadNs();
   if (functions_.empty())
-    for (const Descriptor& program : programs_)
-      links_.emplace_back(bpf_raw_tracepoint_open(nullptr, program.get()));
-  for (const Function& function : functions_)
-    links_.push_back(
-        attachFunction(programs_.front().get(), function.path, function.offset, function.index));
-  const int error = errno;
-  std::size_t failed = 0;
-  for (const Descriptor& link : links_) failed += !link;
-  // Functions are independent of each other; a part's other programs are not.
-  const bool lost = failed == links_.size() || (functions_.empty() && failed > 0);
-  if (lost) links_.clear();
+    attachPrograms();
+  else
+    attachFunctions();
   if (!std::exchange(first_, false)) toggling_ns_ += threadNs() - start;
-  if (failed == 0) return {};
-  const bool refused = !functions_.empty() && (error == EACCES || error == EPERM);
-  return "cannot be attached: " + (refused ? std::string(kFunctionRight) : errorText(error));
+}
+
+/// A part's programs need each other.
+void Part::attachPrograms() {
+  trouble_.clear();
+  for (const Descriptor& program : programs_) {
+    links_.emplace_back(bpf_raw_tracepoint_open(nullptr, program.get()));
+    if (links_.back()) continue;
+    trouble_ = "cannot be attached: " + errorText(errno);
+    links_.pop_back();
+    return dropLinks();
+  }
+}
+
+/// Functions are independent of each other.
+void Part::attachFunctions() {
+  std::string names;
+  int error = 0;
+  for (Function& function : functions_) {
+    Descriptor link =
+        attachFunction(programs_.front().get(), function.path, function.offset, function.index);
+    function.attached = static_cast<bool>(link);
+    if (link) {
+      links_.push_back(std::move(link));
+      continue;
+    }
+    error = errno;
+    names += (names.empty() ? "" : ", ") + function.name;
+  }
+  trouble_.clear();
+  if (names.empty()) return;
+  const bool refused = error == EACCES || error == EPERM;
+  trouble_ =
+      names + " cannot be attached: " + (refused ? std::string(kFunctionRight) : errorText(error));
+}
+
+/// Whoever drops the last hold on slow links waits for all processors.
+void Part::dropLinks() {
+  if (slow_ && !links_.empty()) dropElsewhere(links_);
+  links_.clear();
+}
+
+bool Part::isAttached(std::uint32_t function) const {
+  return std::any_of(functions_.begin(), functions_.end(), [&](const Function& candidate) {
+    return candidate.index == function && candidate.attached;
+  });
 }
 
 void Part::detach() {
-  if (links_.empty()) return;
+  if (!isAttached()) return;
   const double start = threadNs();
-  if (slow_)
-    dropElsewhere(links_);
-  else
-    links_.clear();
+  dropLinks();
   toggling_ns_ += threadNs() - start;
 }
 
@@ -155,17 +186,14 @@ void Part::begin(const Boards& boards) {
   __atomic_store_n(&gate(boards).closed_ns, 1, __ATOMIC_RELEASE);
 }
 
-/// The gate opens when everything is attached: from then on it is known for how long was counted.
-std::string Part::open(const Boards& boards) {
-  std::string failure = attach();
-  if (links_.empty()) return failure;
+void Part::open(const Boards& boards) {
   bpf::gate& own = gate(boards);
   const std::int64_t now = monoNs();
   const std::int64_t gap = duty_.opened(now);
   due_ns_ = gap < kMomentsNs ? kNever : now + kMomentsNs;
   __atomic_store_n(&own.runs_left, duty_.runs(), __ATOMIC_RELAXED);
+  __atomic_store_n(&own.opened_ns, static_cast<std::uint64_t>(now), __ATOMIC_RELAXED);
   __atomic_store_n(&own.closed_ns, 0, __ATOMIC_RELEASE);
-  return failure;
 }
 
 void Part::notice(const Boards& boards) {

@@ -21,17 +21,26 @@ class Part {
   /// `slow`: detaching it waits for all processors.
   void add(Descriptor program, bool slow);
   /// A function whose calls the first program counts.
-  void addFunction(std::string path, std::uint64_t offset, std::uint32_t index) {
-    functions_.push_back({std::move(path), offset, index});
+  void addFunction(std::string name, std::string path, std::uint64_t offset, std::uint32_t index) {
+    functions_.push_back({std::move(name), std::move(path), offset, index});
     slow_ = true;
   }
   const Duty& duty() const { return duty_; }
 
   /// Takes what was counted until now for the start: nothing of it is told.
   void begin(const Boards& boards);
-  /// Attaches, where it is not, and opens the gate. Failure: why not; where that was all, the part
-  /// stays closed.
-  std::string open(const Boards& boards);
+  /// Attaches what can be, where nothing is attached.
+  void attach();
+  bool isAttached() const { return !links_.empty(); }
+  /// Whether calls of this function (its index in the configuration) are counted.
+  bool isAttached(std::uint32_t function) const;
+  /// What could not be attached, and why.
+  const std::string& trouble() const { return trouble_; }
+  /// Opens the gate. That is to be done when everything is attached: from then on it is known for
+  /// how long was counted.
+  void open(const Boards& boards);
+  /// Detaches everything, without waiting for other processors.
+  void detach();
   /// Looks whether the programs have closed the gate.
   void notice(const Boards& boards);
   /// Pays for what ran, as long as that took, and lets run again what can be paid for. What is
@@ -62,14 +71,16 @@ class Part {
 
  private:
   struct Function {
+    std::string name;
     std::string path;
     std::uint64_t offset;
     std::uint32_t index;
+    bool attached = false;
   };
   bpf::gate& gate(const Boards& boards) const { return boards.board().gates[id_]; }
-  std::string attach();
-  void detach();
-
+  void attachPrograms();
+  void attachFunctions();
+  void dropLinks();
   void learnCost(std::uint64_t timed, std::uint64_t timed_ns);
 
   bpf::part id_;
@@ -78,6 +89,7 @@ class Part {
   std::vector<Descriptor> programs_;
   std::vector<Function> functions_;
   std::vector<Descriptor> links_;
+  std::string trouble_;
   bool slow_ = false;
   bool first_ = true;       ///< attaching at the start is not paid for
   double toggling_ns_ = 0;  ///< spent on attaching and detaching, not paid for yet

@@ -25,6 +25,7 @@ class Tally {
   };
 
   void add(const Key& key, double count, double errors = 0) {
+    if (count == 0) return;
     if (entries_.size() >= 2 * kKept) keepBusiest(kKept);
     entries_.push_back({key, count, errors});
   }
