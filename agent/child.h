@@ -34,9 +34,10 @@ pid_t forkChild(Work work, int keep = -1) {
   ::_exit(0);
 }
 
-/// Kills and reaps a child; numbers that are none do nothing.
+/// Kills and reaps a child. One that has ended or was reaped before is left alone, as its number
+/// may be another's by now; numbers that are none do nothing.
 inline void endChild(pid_t child) {
-  if (child <= 0) return;
+  if (child <= 0 || ::waitpid(child, nullptr, WNOHANG) != 0) return;
   ::kill(child, SIGKILL);
   while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
   }

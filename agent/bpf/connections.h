@@ -7,7 +7,7 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_SENT = 2, STATE_SYN_RECV = 3, STATE_CLOS
 struct owner {
   char process[NAME_BYTES];
   __u32 tgid;
-  __u32 unused;
+  __u32 is_left_out;  ///< its connections are not counted
 };
 
 /// Who asked for a connection: its answer comes in nobody's name.
@@ -27,19 +27,22 @@ struct {
 
 static inline void remember_owner(__u64 id) {
   struct task_struct* task = bpf_get_current_task_btf();
-  if (!is_watched(task->tgid)) return;
   struct owner owner = {};
+  owner.is_left_out = !is_watched(task->tgid);
   name_process(task, owner.process, &owner.tgid);
   bpf_map_update_elem(&connecting, &id, &owner, BPF_ANY);
 }
 
+/// False: the connection is not to be counted. That of an owner who asked while nothing was watched
+/// is counted in nobody's name.
 static inline bool take_owner(__u64 id, struct connection_key* key) {
   struct owner* owner = bpf_map_lookup_elem(&connecting, &id);
-  if (!owner) return false;
+  if (!owner) return !only_watched;
+  bool is_left_out = owner->is_left_out;
   __builtin_memcpy(key->process, owner->process, NAME_BYTES);
   key->tgid = owner->tgid;
   bpf_map_delete_elem(&connecting, &id);
-  return true;
+  return !is_left_out;
 }
 
 static inline bool is_mapped_ipv4(const __u32* address) {
@@ -59,7 +62,8 @@ static inline void note_peer(const struct sock* sock, struct connection_key* key
   peer[1] = peer[2] = peer[3] = 0;
 }
 
-/// A port that takes connections is a service's. The agent frees those that are no longer used.
+/// A port that takes connections is a service's. Where two processors see its first ones at once it
+/// may get a second place, which nothing is counted in. The agent frees those that are not used.
 static inline void note_service(__u16 port) {
   if (port == 0 || board.service_of_port[port] != 0) return;
   for (__u32 slot = 1; slot < MAX_SERVICES; slot++) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -71,6 +72,12 @@ inline std::string_view nameIn(const char (&bytes)[bpf::NAME_BYTES]) {
   return {bytes, length};
 }
 
+/// The kernel may leave remains of an older name after the end of one: they tell no keys apart.
+inline void endName(char (&bytes)[bpf::NAME_BYTES]) {
+  const std::size_t length = nameIn(bytes).size();
+  std::fill(bytes + length, bytes + sizeof bytes, '\0');
+}
+
 /// Takes the entries out of a map that counts, batch by batch.
 class Batches {
  public:
@@ -93,7 +100,10 @@ void drain(int map, Take take) {
   std::uint64_t counts[kBatch];
   Batches batches(map);
   while (const std::size_t size = batches.next(keys, counts, kBatch))
-    for (std::size_t i = 0; i < size; ++i) take(keys[i], counts[i]);
+    for (std::size_t i = 0; i < size; ++i) {
+      endName(keys[i].process);
+      take(keys[i], counts[i]);
+    }
 }
 
 /// Counts of one of the programs' histograms, and what was added since they were looked at last.

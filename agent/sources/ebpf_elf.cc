@@ -19,7 +19,8 @@ namespace {
 class Image {
  public:
   explicit Image(const std::string& path) {
-    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    // What is no file, a pipe for one, must not be waited for.
+    const Descriptor fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     struct stat status{};
     if (!fd || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size <= 0)
       return;
@@ -72,10 +73,14 @@ std::uint64_t fileOffset(const Image& image, const Elf64_Ehdr& head, std::uint64
   return 0;
 }
 
-/// The address of `symbol` in one table of symbols; 0: it is not there.
+/// Symbols that are looked at in one file, whatever number of tables it claims to have.
+constexpr std::uint64_t kMostSymbols = 1 << 24;
+
+/// The address of `symbol` in one table of symbols, of which at most `left` are looked at; 0: it is
+/// not there.
 std::uint64_t addressIn(const Image& image, const Elf64_Shdr& table, const Elf64_Shdr& names,
-                        std::string_view symbol) {
-  for (std::uint64_t i = 0; i < table.sh_size / sizeof(Elf64_Sym); ++i) {
+                        std::string_view symbol, std::uint64_t& left) {
+  for (std::uint64_t i = 0; i < table.sh_size / sizeof(Elf64_Sym) && left > 0; ++i, --left) {
     const auto entry = image.entry<Elf64_Sym>(table.sh_offset, i, sizeof(Elf64_Sym));
     if (!entry) return 0;
     if (ELF64_ST_TYPE(entry->st_info) != STT_FUNC || entry->st_value == 0) continue;
@@ -100,11 +105,12 @@ std::uint64_t functionOffset(const std::string& path, const std::string& symbol,
     reason = path + " is no 64-bit ELF file";
     return 0;
   }
+  std::uint64_t left = kMostSymbols;
   for (std::uint64_t i = 0; i < head->e_shnum && !symbol.empty(); ++i) {
     const auto table = image.entry<Elf64_Shdr>(head->e_shoff, i, head->e_shentsize);
     if (!table || (table->sh_type != SHT_DYNSYM && table->sh_type != SHT_SYMTAB)) continue;
     const auto names = image.entry<Elf64_Shdr>(head->e_shoff, table->sh_link, head->e_shentsize);
-    const std::uint64_t address = names ? addressIn(image, *table, *names, symbol) : 0;
+    const std::uint64_t address = names ? addressIn(image, *table, *names, symbol, left) : 0;
     if (const std::uint64_t offset = address ? fileOffset(image, *head, address) : 0) return offset;
   }
   reason = path + " has no function " + symbol;

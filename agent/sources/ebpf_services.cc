@@ -114,8 +114,10 @@ class ServiceAccount : public Account {
 
   void tellTable(Round& round, double seconds) override {
     tellRows(round, seconds);
+    const bool is_full = std::all_of(services_.begin() + 1, services_.end(),
+                                     [](const Service& service) { return service.port != 0; });
     for (std::size_t slot = 1; slot < bpf::MAX_SERVICES; ++slot) {
-      if (services_[slot].port != 0) retire(slot, round.now_ms);
+      if (isIdle(services_[slot], round.now_ms) && is_full) retire(slot);
       services_[slot].endRound();
     }
   }
@@ -190,14 +192,20 @@ class ServiceAccount : public Account {
     }
   }
 
-  /// Frees the place of a service that nobody asks any more.
-  void retire(std::size_t slot, std::int64_t now_ms) {
-    Service& service = services_[slot];
+  static bool isIdle(Service& service, std::int64_t now_ms) {
+    if (service.port == 0) return false;
     if (service.asked_ms == 0 || service.request_bytes.value() > 0) service.asked_ms = now_ms + 1;
-    if (now_ms - service.asked_ms < kIdleMs) return;
+    return now_ms - service.asked_ms >= kIdleMs;
+  }
+
+  /// Frees the place of a service for others.
+  void retire(std::size_t slot) {
+    Service& service = services_[slot];
     bpf::board& board = boards_->board();
-    board.service_of_port[service.port & 0xffff] = 0;
-    // The counters of a place only grow; only its port is given up.
+    __u8& place = board.service_of_port[service.port & 0xffff];
+    if (place == slot) place = 0;
+    // The counters of a place only grow; its port and its process's name are given up.
+    std::memset(board.services[slot].process, 0, bpf::NAME_BYTES);
     __atomic_store_n(&board.services[slot].port, 0, __ATOMIC_RELEASE);
     service.port = 0;
     service.asked_ms = 0;

@@ -134,9 +134,8 @@ void Journal::start() {
   if (child_ < 0) stop();
 }
 
-/// The agent reaps all its children: one that is still to be waited for is alive or ours to reap.
 void Journal::stop() {
-  if (child_ > 0 && ::waitpid(child_, nullptr, WNOHANG) == 0) endChild(child_);
+  endChild(child_);
   child_ = 0;
   pipe_.reset();
   reader_.reset();
