@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -50,6 +51,18 @@ std::string missingRights() {
   if (!has(rights, CAP_BPF)) return "not permitted: CAP_BPF is missing";
   if (!has(rights, CAP_PERFMON)) return "not permitted: CAP_PERFMON is missing";
   return {};
+}
+
+std::string missingKernel(bpf::part of, const char* release) {
+  // All need atomic operations that give what was there before (5.12). Then: request_queue.disk
+  // (5.15), arguments and results of the kernel's functions by number (5.17), cookies of links
+  // (5.15).
+  constexpr std::array<unsigned, bpf::PARTS> kMinor{12, 12, 15, 12, 17, 15};
+  constexpr unsigned kMajor = 5;
+  unsigned major = 0, minor = 0;
+  if (std::sscanf(release, "%u.%u", &major, &minor) != 2) return {};
+  if (major > kMajor || (major == kMajor && minor >= kMinor[of])) return {};
+  return "needs Linux " + std::to_string(kMajor) + "." + std::to_string(kMinor[of]);
 }
 
 std::string Loader::start(const std::vector<Config::Uprobe>& uprobes,

@@ -90,6 +90,10 @@ class Loader {
 void load(int socket, const std::vector<Config::Uprobe>& uprobes,
           const std::vector<std::string>& avoided, std::uint32_t left_out);
 
+/// What a part lacks on a kernel of this release (as `uname -r` tells it), e.g. "needs Linux 5.12";
+/// empty: its age is no reason for what fails.
+std::string missingKernel(bpf::part of, const char* release);
+
 /// Where in the file at `path` the function `symbol` lies; 0 and the reason where it is not found.
 std::uint64_t functionOffset(const std::string& path, const std::string& symbol,
                              std::string& reason);

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -197,10 +198,19 @@ double measureCost(const watch_bpf& skeleton) {
   return std::max(with - without, 0.0);
 }
 
+/// Why a part cannot be loaded: what libbpf complained about, and what that comes from.
+std::string reasonOf(part of, const char* complained) {
+  utsname kernel{};
+  ::uname(&kernel);
+  const std::string needed = missingKernel(of, kernel.release);
+  const std::string reason = complained[0] != 0 ? complained : "cannot be loaded";
+  return needed.empty() ? reason : needed + " (" + reason + ")";
+}
+
 void tellPart(const Teller& teller, const watch_bpf& skeleton, const Plan& plan, part of) {
   const Way* way = plan.way(of);
   if (way == nullptr) {
-    teller.say(Message::trouble, plan.reason(of)[0] != 0 ? plan.reason(of) : "refused", of);
+    teller.say(Message::trouble, reasonOf(of, plan.reason(of)).c_str(), of);
     return;
   }
   for (const char* name : way->programs) {
@@ -245,7 +255,7 @@ void load(int socket, const std::vector<Config::Uprobe>& uprobes,
   for (const std::string& program : avoided) plan.avoid(program.c_str());
   const Skeleton skeleton = loadPlan(plan, left_out);
   if (!skeleton) {
-    teller.say(Message::failure, complaint.text[0] != 0 ? complaint.text : "cannot be loaded");
+    teller.say(Message::failure, reasonOf(bpf::PART_SYSCALLS, complaint.text).c_str());
     return;
   }
   tellMaps(teller, *skeleton);

@@ -3,10 +3,13 @@
 #include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
 
+#include "agent/sources/ebpf_accounts.h"
+#include "agent/sources/ebpf_loaded.h"
 #include "agent/sources/ebpf_run_time.h"
 #include "ebpf_kernel.h"
 
@@ -271,6 +274,35 @@ TEST_CASE("calls of a named function are counted by process, and their cost is t
     CHECK_FALSE(reading.contains("guest_library_calls_total{function=nothing}"));
   }
   ebpf.checkTold(told, "library");
+}
+
+TEST_CASE("a pipe in the place of a library is not waited for") {
+  const Tree tree;
+  const std::string path = tree.root() + "/pipe";
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  std::string reason;
+  CHECK(ebpf::functionOffset(path, "main", reason) == 0);
+  CHECK(reason == path + " cannot be read");
+}
+
+TEST_CASE("a kernel that is too old for a part is named as the reason") {
+  CHECK(ebpf::missingKernel(bpf::PART_SYSCALLS, "5.10.0-28-amd64") == "needs Linux 5.12");
+  CHECK(ebpf::missingKernel(bpf::PART_SERVICES, "5.15.0-101-generic") == "needs Linux 5.17");
+  CHECK(ebpf::missingKernel(bpf::PART_BLOCK, "5.15.0-101-generic").empty());
+  CHECK(ebpf::missingKernel(bpf::PART_SERVICES, "6.1.0").empty());
+  CHECK(ebpf::missingKernel(bpf::PART_SYSCALLS, "4.19.0") == "needs Linux 5.12");
+  CHECK(ebpf::missingKernel(bpf::PART_SYSCALLS, "unknown").empty());
+}
+
+TEST_CASE("the end of a process's name hides what an older name left there") {
+  char name[bpf::NAME_BYTES] = "sh";
+  name[5] = 'x';
+  ebpf::endName(name);
+  CHECK(std::all_of(name + 2, name + sizeof name, [](char byte) { return byte == 0; }));
+  char full[bpf::NAME_BYTES];
+  std::fill_n(full, sizeof full, 'a');
+  ebpf::endName(full);
+  CHECK(full[sizeof full - 1] == 'a');
 }
 
 TEST_CASE("while it is not asked for nothing is loaded, and then it counts again") {
