@@ -62,6 +62,8 @@ def test_the_package_brings_up_the_agent(lab, debian):
     daemon.wait_echo(NAME, more=3, timeout=BOOT)
     sources = daemon.agent(NAME)["sources"]
     assert sources["cpu"] == sources["processes"] == sources["logs"] == "on", sources
+    # Programs for the kernel are loaded beside that. It is older than 6.16: functions of it are watched for services.
+    wait_for(lambda: daemon.agent(NAME)["sources"]["ebpf"] == "on", BOOT, "programs run in the kernel")
 
 
 def test_the_agent_has_no_more_rights_than_it_needs(debian):
