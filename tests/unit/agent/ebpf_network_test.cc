@@ -1,11 +1,14 @@
+#include <bpf/bpf.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <cstring>
 #include <string_view>
 
+#include "agent/sources/ebpf_boards.h"
 #include "ebpf_kernel.h"
 
 namespace virtseer::agent {
@@ -169,6 +172,105 @@ TEST_CASE("requests to a service are told by port, with sizes, latency and error
   CHECK(reading.at("guest_service_latency_seconds" + port + ",probability=0.95}") > 0);
   CHECK(reading.at("guest_service_responses_total{class=5xx,port=" + std::to_string(listener.port) +
                    "}") >= 90);
+}
+
+/// The board of the programs that this process has loaded.
+class LoadedBoard {
+ public:
+  LoadedBoard() {
+    for (const int map : bpfDescriptors("bpf-map")) {
+      bpf_map_info info{};
+      std::uint32_t size = sizeof info;
+      if (bpf_obj_get_info_by_fd(map, &info, &size) == 0 && info.value_size >= sizeof(bpf::board))
+        pages_ = ebpf::Pages(map, sizeof(bpf::board), 0, true);
+    }
+    REQUIRE(pages_);
+  }
+  void close(bpf::part part) const {
+    __atomic_store_n(&gate(part).closed_ns, ebpf::monoNs(), __ATOMIC_RELEASE);
+  }
+  /// Lets the agent open the gate again.
+  void waitForOpening(bpf::part part, RunningEbpf& ebpf) const {
+    for (int i = 0; i < 200 && ebpf::peek(gate(part).closed_ns) != 0; ++i) ebpf.attend(100);
+    REQUIRE(ebpf::peek(gate(part).closed_ns) == 0);
+  }
+
+ private:
+  bpf::gate& gate(bpf::part part) const {
+    return static_cast<bpf::board*>(pages_.start())->gates[part];
+  }
+
+  ebpf::Pages pages_;
+};
+
+/// Has programs of requests run on each processor, as often as it may take runs at once.
+void useUpRuns() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) != 0) ::_exit(1);
+  cpu_set_t all;
+  ::sched_getaffinity(0, sizeof all, &all);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    if (!CPU_ISSET(cpu, &all) || ::sched_setaffinity(0, sizeof one, &one) != 0) continue;
+    char byte = 0;
+    for (int i = 0; i < 2 * bpf::TAKEN_AT_ONCE; ++i)
+      if (::send(ends[0], &byte, 1, 0) != 1 || ::recv(ends[1], &byte, 1, 0) != 1) ::_exit(1);
+  }
+}
+
+/// Counts each request of each connection, and answers when it may.
+void serveWhenAllowed(const Descriptor& listener, const SharedNumber& seen,
+                      const SharedNumber& allowed) {
+  while (true) {
+    const Descriptor peer(::accept(listener.get(), nullptr, nullptr));
+    char bytes[512];
+    while (::recv(peer.get(), bytes, sizeof bytes, 0) > 0) {
+      for (++*seen; *allowed < *seen;) ::poll(nullptr, 0, 1);
+      if (::send(peer.get(), kGood.data(), kGood.size(), MSG_NOSIGNAL) < 0) break;
+    }
+  }
+}
+
+TEST_CASE("a pause of the programs is no service's latency") {
+  RunningEbpf ebpf;
+  INFO(ebpf.source().trouble());
+  if (!seesServices(ebpf)) return;
+  const LoadedBoard board;
+  const Listener listener;
+  SharedNumber seen, allowed;
+  Stimulus server(kServer, [&] { serveWhenAllowed(listener.socket, seen, allowed); });
+  std::map<std::string, echo::Cell> row;
+  for (int i = 0; i < kTries && row.empty(); ++i) {
+    ebpf.rest();
+    const Descriptor socket = connectTo(listener.port);
+    char bytes[512];
+    const auto ask = [&] {
+      const std::uint64_t before = *seen;
+      REQUIRE(::send(socket.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) > 0);
+      while (*seen == before) ::poll(nullptr, 0, 1);
+    };
+    const auto answer = [&] {
+      ++*allowed;
+      REQUIRE(::recv(socket.get(), bytes, sizeof bytes, 0) > 0);
+    };
+    // One request is seen and its answer is not: the programs close in between.
+    ask();
+    board.close(bpf::PART_SERVICES);
+    Stimulus others(kClient, useUpRuns);
+    others.finish();
+    answer();
+    ::poll(nullptr, 0, 1000);
+    board.waitForOpening(bpf::PART_SERVICES, ebpf);
+    ask();
+    answer();
+    ebpf.attendFor(0.1);
+    ebpf.read();
+    row = ebpf.row("services", {{"port", double(listener.port)}});
+  }
+  ebpf.checkTold(!row.empty(), "services");
+  if (!row.empty()) CHECK(numberIn(row, "latency_p95_seconds") < 0.5);
 }
 
 constexpr std::size_t kMuch = 8 << 20;
