@@ -187,7 +187,8 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> askForReturn();
   void recallReturn();
   Task<bool> followReturn(const Sides& sides);
-  Task<void> broughtBack();
+  Task<void> broughtBack(Presence here);
+  Task<bool> notBack(const Sides& sides, bool came, std::string end);
 
   std::shared_ptr<Peer> peer() const;
   Task<Result<RemoteVm>> askThere();

@@ -26,6 +26,36 @@ bool standsStill(const RemoteVm& vm) {
          vm.presence.state == Presence::State::incoming;
 }
 
+bool gone(const Presence& side) {
+  return side.state == Presence::State::absent || side.state == Presence::State::off;
+}
+
+/// Whether the operation that brings it back has found it here, and gone from there: only then does
+/// it watch how it does here.
+bool arrived(const Operation& back) {
+  return back.state == OperationState::done ||
+         std::ranges::find(back.steps, OperationState::verifying, &OperationStep::state) !=
+             back.steps.end();
+}
+
+/// Whether it is here, and here alone. What does not run is the VM only if that is known to have
+/// come; and what has left once more is not to start here.
+bool isBack(const Presence& here, const Presence& away, bool came) {
+  if (here.job != Presence::Job::none || !gone(away)) return false;
+  switch (here.state) {
+    case Presence::State::running:
+      return true;
+    case Presence::State::paused:
+      return came;
+    case Presence::State::off:
+      return came && !because(here, "migrated");
+    case Presence::State::absent:
+    case Presence::State::incoming:
+      break;
+  }
+  return false;
+}
+
 }  // namespace
 
 asio::awaitable<void> Migration::watch() {
@@ -284,56 +314,101 @@ asio::awaitable<void> Migration::bringBack() {
 
 /// True if it has ended: the VM is here again, or stays there.
 asio::awaitable<bool> Migration::followReturn(const Sides& sides) {
-  using State = Presence::State;
   co_await stand(OperationState::returning, way_back_error_.empty()
                                                 ? "on its way back"
                                                 : "on its way back: " + way_back_error_);
   auto end = way_back_error_;
   // While it may still be asked for, or its answer was lost, nothing is over.
   const bool open = way_back_.empty() && !way_back_refused_ &&
-                    sides.destination->presence.state == State::running;
+                    sides.destination->presence.state == Presence::State::running;
   bool over = way_back_refused_ || (!open && since(sides.since) >= kNotComing);
+  bool came = false;
   if (const auto there = peer(); there && !way_back_.empty()) {
     const auto back = co_await there->operation(way_back_);
     if (back ? !ended(back->state) : putOff(back.error())) co_return false;
     if (back) {
       end = printable(back->message);
       over = true;
+      came = arrived(*back);
     }
   }
-  const auto& here = *sides.source;
-  const auto& away = sides.destination->presence;
-  const bool here_alone = here.state == State::running && here.job == Presence::Job::none &&
-                          (away.state == State::absent || away.state == State::off);
-  if (here_alone && since(sides.since) >= kSettled) {
-    co_await broughtBack();
+  if (isBack(*sides.source, sides.destination->presence, came)) {
+    if (since(sides.since) < kSettled) co_return false;
+    co_await broughtBack(*sides.source);
     co_return true;
   }
-  const bool away_alone =
-      away.job == Presence::Job::none && (here.state == State::absent || here.state == State::off);
-  if (!over || !away_alone) co_return false;
-  co_await handOverFailed();
-  adviseOnDisks();
-  advise(fmt::format("look after {} at {}, where it is {}", vmName(), toName(), name(away.state)));
-  co_await finish(OperationState::needs_person,
-                  fmt::format("verification failed, and it did not come back from {}{}{}", toName(),
-                              end.empty() ? "" : ": ", end));
-  co_return true;
+  if (!over) co_return false;
+  co_return co_await notBack(sides, came, std::move(end));
 }
 
-asio::awaitable<void> Migration::broughtBack() {
+asio::awaitable<void> Migration::broughtBack(Presence here) {
+  const bool fell = here.state == Presence::State::off && died(here);
+  const bool held = here.state == Presence::State::paused;
   co_await restoreAutostart();
-  co_await deleteSetAside();
+  // Whoever looks after it may want them yet.
+  if (fell || held)
+    adviseOnDisks();
+  else
+    co_await deleteSetAside();
   if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
+  if (held)
+    advise(fmt::format("find out why it stands still at {}: virsh domstate --reason {}", fromName(),
+                       op_.vm.text()));
+  if (fell) {
+    advise(fmt::format("find out why it died at {}, then start it there: virsh start {}",
+                       fromName(), op_.vm.text()));
+    shared_.context.moved(op_.vm, pastMove(MoveOutcome::returned));
+  }
   std::string why;
   for (const auto& step : op_.steps)
     if (step.state == OperationState::returning && !step.note.empty()) {
       why = step.note;
       break;
     }
-  co_await finish(OperationState::returned,
-                  fmt::format("{} runs at {} again, since verification failed at {}: {}", vmName(),
-                              fromName(), toName(), why));
+  const auto where = here.state == Presence::State::running
+                         ? fmt::format("{} runs at {} again", vmName(), fromName())
+                         : fmt::format("{} is {} at {}, where it came back to", vmName(),
+                                       name(here.state), fromName());
+  co_await finish(fell ? OperationState::needs_person : OperationState::returned,
+                  fmt::format("{}, since verification failed at {}: {}", where, toName(), why));
+}
+
+/// The way back is over, and the VM is not known to be here. True if the operation has ended: it
+/// stays there; or it is at neither host, or what stands still here may not be whole: then nothing
+/// is handed over to anybody.
+asio::awaitable<bool> Migration::notBack(const Sides& sides, bool came, std::string end) {
+  const auto& here = *sides.source;
+  const auto& away = sides.destination->presence;
+  const auto because_of = end.empty() ? "" : ": " + end;
+  const bool unclear = here.job == Presence::Job::none && gone(away) &&
+                       (came ? gone(here) : here.state == Presence::State::paused);
+  if (unclear) {
+    if (since(sides.since) < (came ? kSettled : kGivenUp)) co_return false;
+    adviseOnDisks();
+    advise(fmt::format("look at both hosts before anything is started: virsh domstate --reason {}",
+                       op_.vm.text()));
+    if (op_.record.autostart)
+      advise(fmt::format("let it start with its host, wherever it stays: virsh autostart {}",
+                         op_.vm.text()));
+    shared_.context.moved(op_.vm, pastMove(came ? MoveOutcome::returned : MoveOutcome::failed));
+    co_await finish(
+        OperationState::needs_person,
+        came ? fmt::format("verification failed at {}, and it came back to {}, where it is {} by "
+                           "now{}",
+                           toName(), fromName(), name(here.state), because_of)
+             : fmt::format("verification failed at {}, and it is {} at {}, where it may have come "
+                           "back to{}",
+                           toName(), name(here.state), fromName(), because_of));
+    co_return true;
+  }
+  if (away.job != Presence::Job::none || !gone(here)) co_return false;
+  co_await handOverFailed();
+  adviseOnDisks();
+  advise(fmt::format("look after {} at {}, where it is {}", vmName(), toName(), name(away.state)));
+  co_await finish(
+      OperationState::needs_person,
+      fmt::format("verification failed, and it did not come back from {}{}", toName(), because_of));
+  co_return true;
 }
 
 }  // namespace virtseer::act

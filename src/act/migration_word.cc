@@ -63,7 +63,9 @@ asio::awaitable<Result<Operation>> Migration::fence(std::shared_ptr<Migration> s
   self->addStep(next, op.state, self->personsWord());
   const auto written = co_await self->shared_.journal.write(next);
   if (!written) co_return fail(written.error().in("it cannot be written down"));
-  op.steps = std::move(next.steps);
+  // That host may have answered meanwhile: how it ended waits for this turn to be written down.
+  if (const auto may = uncertain(); !may) co_return fail(may.error());
+  self->addStep(op, op.state, self->personsWord());
   self->fenced_ = true;
   co_return op;
 }

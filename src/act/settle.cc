@@ -18,17 +18,6 @@ bool off(const Presence& side) {
   return side.state == State::off || side.state == State::absent;
 }
 
-/// Off by nobody's wish: its emulator died, or its host or libvirt there went down with it. Only
-/// what libvirt gives a reason for is somebody's act.
-bool died(const Presence& side) {
-  return side.crashed || side.unexplained;
-}
-
-/// libvirt's reason is this one; in words it stands behind the state: "paused: user".
-bool because(const Presence& side, std::string_view reason) {
-  return side.reason == reason || side.reason.ends_with(": " + std::string(reason));
-}
-
 /// Its vCPUs stand still for a reason that has nothing to do with the move, so they are not set
 /// going: a person's word, a full disk, a guest that panicked.
 bool heldByOthers(const Presence& side) {
@@ -192,6 +181,14 @@ Judgement sourceRan(const Presence& here, const Presence& there, Millis unchange
 }
 
 }  // namespace
+
+bool died(const Presence& side) {
+  return side.crashed || side.unexplained;
+}
+
+bool because(const Presence& side, std::string_view reason) {
+  return side.reason == reason || side.reason.ends_with(": " + std::string(reason));
+}
 
 Judgement judge(const BothSides& sides) {
   if (!sides.asked_to_move) return notAsked(sides);

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/time.h"
 #include "model/operation.h"
@@ -41,6 +42,13 @@ enum class Verdict : std::uint8_t {
   lost,                ///< by rule nothing may be done, for however long: a person is needed
 };
 std::string_view name(Verdict verdict);
+
+/// Off by nobody's wish: its emulator died, or its host or libvirt there went down with it. Only
+/// what libvirt gives a reason for is somebody's act.
+bool died(const Presence& side);
+
+/// libvirt's reason is this one; in words it stands behind the state: "paused: user".
+bool because(const Presence& side, std::string_view reason);
 
 struct Judgement {
   Verdict verdict = Verdict::wait;

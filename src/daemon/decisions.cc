@@ -48,6 +48,12 @@ std::string noHost(const Ranking& ranking) {
   return out.empty() ? "no other host is known: name peers in the configuration" : out;
 }
 
+/// What became of keeping a person's word that holds already.
+Result<void> kept(Result<void> durable) {
+  if (durable) return durable;
+  return fail(durable.error().in("it holds while this daemon runs, but is not kept"));
+}
+
 }  // namespace
 
 DaemonDecisions::DaemonDecisions(asio::any_io_executor loop, const Clock& clock,
@@ -313,7 +319,8 @@ asio::awaitable<Result<void>> DaemonDecisions::setMaintenance(std::string host, 
     if (!peer) co_return fail(peer.error());
     co_return co_await (*peer)->setMaintenance(on);
   }
-  if (maintenance() == on) co_return Result<void>{};
+  // Said again it is a wish to know that it is kept: it may be an earlier one that could not be.
+  if (maintenance() == on) co_return kept(co_await store_.durable());
   keepsakes_.setMaintenance(on, clock_.wall());
   foresight_->stale();
   parts_.report({.time = clock_.wall(),
@@ -323,7 +330,7 @@ asio::awaitable<Result<void>> DaemonDecisions::setMaintenance(std::string host, 
                  .message = on ? "this host is in maintenance: it takes no VM and gives up its own"
                                : "maintenance of this host has ended",
                  .fields = {}});
-  co_return co_await store_.durable();
+  co_return kept(co_await store_.durable());
 }
 
 api::Automation DaemonDecisions::automation() {
@@ -335,7 +342,13 @@ api::Automation DaemonDecisions::automation() {
 
 asio::awaitable<Result<api::Automation>> DaemonDecisions::setAutomation(bool on) {
   const auto said = keepsakes_.automation();
-  if (on == (!said || said->on)) co_return automation();
+  if (on != (!said || said->on)) sayAutomation(on);
+  const auto durable = kept(co_await store_.durable());
+  if (!durable) co_return fail(durable.error());
+  co_return automation();
+}
+
+void DaemonDecisions::sayAutomation(bool on) {
   keepsakes_.setAutomation(on, clock_.wall());
   parts_.report({.time = clock_.wall(),
                  .severity = Severity::info,
@@ -344,9 +357,6 @@ asio::awaitable<Result<api::Automation>> DaemonDecisions::setAutomation(bool on)
                  .message = on ? "virtseer may act by itself again, as far as policy allows"
                                : "virtseer does nothing by itself until told otherwise",
                  .fields = {}});
-  const auto kept = co_await store_.durable();
-  if (!kept) co_return fail(kept.error().in("it holds while this daemon runs, but is not kept"));
-  co_return automation();
 }
 
 api::Decisions::Counts DaemonDecisions::counts() {

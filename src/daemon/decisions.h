@@ -99,6 +99,7 @@ class DaemonDecisions final : public api::Decisions {
   void recoverOnce();
   /// Nothing that peers take for an answer is said before what was under way is known again.
   Result<void> ready() const;
+  void sayAutomation(bool on);
   void carryOut(const PlanStep& step);
   boost::asio::awaitable<void> begin(act::MigrationOrder order);
   Wellbeing wellbeing(const Uuid& vm);

@@ -141,7 +141,7 @@ HostRoom Foresight::room() const {
   out.cpus = host.capacity.cpus;
   out.memory_bytes = host.capacity.memory_bytes;
   out.maintenance = impl_->context.maintenance();
-  out.used_cpus = impl_->own_cpus.value_or(0);
+  out.used_cpus = std::max(0.0, impl_->own_cpus.value_or(0) - impl_->config.host.reserve_cpus);
   std::unordered_set<Uuid> coming;
   for (const auto& flight : impl_->context.flights())
     if (flight.to == host.uuid) coming.insert(flight.vm);

@@ -226,7 +226,8 @@ asio::awaitable<RoundOrder> Foresight::Impl::gather(std::vector<Vm> running) {
   feed.keep(present);
   order.now = clock.wall();
   last_round = order.now;
-  measure(used, delay, measured);
+  // A host without running VMs wants nothing: that is known too.
+  measure(used, delay, measured || running.empty());
   const auto host = context.host();
   if (const auto now = feed.ownCpus(context.series(), host.uuid, order.now, used))
     own_cpus = own_cpus ? *own_cpus + kOwnGain * (*now - *own_cpus) : *now;

@@ -17,7 +17,9 @@ std::uint32_t begunWithinAnHour(const FleetView& view, const PlannerState& state
   for (const auto& host : view.hosts)
     for (const auto& vm : host.vms)
       for (const auto& move : vm.moves)
-        if (move.automatic && now - move.started < std::chrono::hours(1)) ++out;
+        if (move.automatic && move.outcome != MoveOutcome::refused &&
+            now - move.started < std::chrono::hours(1))
+          ++out;
   return out;
 }
 
@@ -253,12 +255,12 @@ void Round::gate(PlanStep& step, const Candidate& best, bool held) {
   } else if (auto cap = capped(step); !cap.empty()) {
     step.state = StepState::waiting;
     step.held_back = std::move(cap);
-    would("fewer moves were under way");
+    would("the moves before it were done");
   }
   auto refused = notExecutable(step, best);
   step.executable = step.state == StepState::due && refused.empty();
   if (refused.empty()) return;
-  if (step.held_back.empty()) step.held_back = refused;
+  step.held_back += (step.held_back.empty() ? "" : "; ") + refused;
   if (configuration_.stop) would("the global stop were lifted");
   if (step.mode != Mode::automatic)
     would(fmt::format("its mode were auto (it is {})", name(step.mode)));
@@ -268,12 +270,12 @@ std::string Round::capped(const PlanStep& step) const {
   const auto busy = [&](const Uuid& uuid) -> std::string {
     const auto& host = placement_.hosts()[*placement_.host(uuid)];
     if (host.in_flight < rules_.in_flight_per_host) return "";
-    return fmt::format("{} moves from or to {} are under way, {} are allowed", host.in_flight,
-                       label(host.state->name), rules_.in_flight_per_host);
+    return fmt::format("{} moves from or to {} are under way or planned before it, {} are allowed",
+                       host.in_flight, label(host.state->name), rules_.in_flight_per_host);
   };
   if (placement_.inFlight() >= rules_.in_flight)
-    return fmt::format("{} moves are under way, {} are allowed", placement_.inFlight(),
-                       rules_.in_flight);
+    return fmt::format("{} moves are under way or planned before it, {} are allowed",
+                       placement_.inFlight(), rules_.in_flight);
   if (auto source = busy(step.from); !source.empty()) return source;
   if (auto target = busy(step.to); !target.empty()) return target;
   if (step.cause == StepCause::contention && this_hour_ >= rules_.per_hour)

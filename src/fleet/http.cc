@@ -9,6 +9,7 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <memory>
 
 #include "base/text.h"
 #include "virtseer/version.h"
@@ -90,21 +91,45 @@ bool visible(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
+/// Of the time that is left, for the next of so many endpoints: a silent one must leave time for
+/// those after it.
+Millis shareOf(Deadline deadline, std::size_t endpoints) {
+  return std::max(Millis(1), left(deadline) / static_cast<long>(endpoints));
+}
+
+/// To the first endpoint that takes the connection; fails as the last one did.
+asio::awaitable<Result<std::unique_ptr<Stream>>> connected(Endpoints endpoints, Deadline deadline) {
+  const auto executor = co_await asio::this_coro::executor;
+  error_code error = asio::error::not_found;
+  for (std::size_t i = 0; i < endpoints.size(); ++i) {
+    auto stream = std::make_unique<Stream>(executor);
+    stream->expires_after(shareOf(deadline, endpoints.size() - i));
+    co_await stream->async_connect(endpoints[i], asio::redirect_error(asio::use_awaitable, error));
+    if (!error) co_return Result<std::unique_ptr<Stream>>(std::move(stream));
+    if (error == asio::error::operation_aborted) break;
+  }
+  co_return fail(unconnected(error));
+}
+
 }  // namespace
 
 asio::awaitable<Result<HttpReply>> exchange(Lookup& lookup, Address address, HttpRequest request,
                                             Deadline deadline) {
+  auto endpoints = co_await lookup.find(address, deadline);
+  if (!endpoints) co_return fail(endpoints.error());
+  co_return co_await exchange(std::move(*endpoints), std::move(address), std::move(request),
+                              deadline);
+}
+
+asio::awaitable<Result<HttpReply>> exchange(Endpoints endpoints, Address address,
+                                            HttpRequest request, Deadline deadline) {
   if (!visible(request.target)) co_return fail(Code::invalid, "the path has unencoded characters");
   if (!visible(request.token)) co_return fail(Code::invalid, "the token is not visible ASCII");
-  const auto endpoints = co_await lookup.find(address, deadline);
-  if (!endpoints) co_return fail(endpoints.error());
-  Stream stream(co_await asio::this_coro::executor);
-  stream.expires_at(deadline);
-  error_code error;
-  co_await stream.async_connect(*endpoints, asio::redirect_error(asio::use_awaitable, error));
-  if (error) co_return fail(unconnected(error));
+  const auto stream = co_await connected(std::move(endpoints), deadline);
+  if (!stream) co_return fail(stream.error());
+  (*stream)->expires_at(deadline);
   const std::size_t most_bytes = request.most_reply_bytes;
-  co_return co_await talk(stream, message(address, std::move(request)), most_bytes);
+  co_return co_await talk(**stream, message(address, std::move(request)), most_bytes);
 }
 
 asio::awaitable<bool> portAnswers(Lookup& lookup, Address address, Deadline deadline) {
@@ -113,8 +138,7 @@ asio::awaitable<bool> portAnswers(Lookup& lookup, Address address, Deadline dead
   const auto executor = co_await asio::this_coro::executor;
   for (std::size_t i = 0; i < endpoints->size(); ++i) {
     Stream stream(executor);
-    // A silent address must leave time for those after it.
-    stream.expires_after(left(deadline) / static_cast<long>(endpoints->size() - i));
+    stream.expires_after(shareOf(deadline, endpoints->size() - i));
     error_code error;
     co_await stream.async_connect((*endpoints)[i],
                                   asio::redirect_error(asio::use_awaitable, error));

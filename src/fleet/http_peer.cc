@@ -1,11 +1,15 @@
 #include "fleet/http_peer.h"
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "wire/wire.h"
 
 namespace virtseer::fleet {
@@ -162,13 +166,29 @@ void HttpPeer::keep(Result<FleetState> told) {
   if (known_.state) known_.state->host.answers = known_.answers;
 }
 
+/// Asks and keeps what comes of it; an exception, but for the one of being cancelled, is a failure
+/// of this question alone.
+asio::awaitable<void> HttpPeer::askOnce() {
+  std::string fault;
+  try {
+    auto told = co_await askState();
+    if (told || told.error().code != Code::cancelled) keep(std::move(told));
+    co_return;
+  } catch (const boost::system::system_error& error) {
+    if (error.code() == asio::error::operation_aborted) throw;
+    fault = error.what();
+  } catch (const std::exception& error) {
+    fault = error.what();
+  }
+  keep(fail(mine({Code::failed, "a fault of virtseer itself: " + printable(fault)})));
+}
+
 asio::awaitable<void> HttpPeer::follow(Millis interval) {
   const auto self = shared_from_this();
   asio::steady_timer timer(co_await asio::this_coro::executor);
   auto due = Mono::now();
   for (;;) {
-    auto told = co_await askState();
-    if (told || told.error().code != Code::cancelled) keep(std::move(told));
+    co_await askOnce();
     // What was missed while it was silent is not made up for.
     while (due <= Mono::now()) due += interval;
     timer.expires_at(due);

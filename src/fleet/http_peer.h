@@ -50,6 +50,7 @@ class HttpPeer final : public act::Peer, public std::enable_shared_from_this<Htt
   boost::asio::awaitable<Result<std::string>> order(std::string operation, std::string verb,
                                                     std::string body);
   boost::asio::awaitable<Result<FleetState>> askState();
+  boost::asio::awaitable<void> askOnce();
   void keep(Result<FleetState> told);
   Deadline deadline() const { return std::chrono::steady_clock::now() + options_.deadline; }
   Error mine(const Error& error) const { return error.in(options_.name); }

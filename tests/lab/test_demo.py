@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -37,9 +38,16 @@ def demo(lab, tmp_path_factory):
 
 def _tell(environment, file):
     file.unlink(missing_ok=True)
-    done = subprocess.run([ROOT / "packaging/demo", "--once", "--no-build", "--json", file], env=environment,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=STORY_SECONDS + 120, check=False)
+    command = [ROOT / "packaging/demo", "--once", "--no-build", "--json", file]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            said, _ = process.communicate(timeout=STORY_SECONDS + 120)
+        except subprocess.TimeoutExpired:
+            # As by Ctrl-C: it takes its hosts and guests away.
+            process.send_signal(signal.SIGINT)
+            raise
+    done = subprocess.CompletedProcess(command, process.returncode, said)
     return done, json.loads(file.read_text(encoding="utf-8"))
 
 

@@ -179,6 +179,45 @@ TEST_CASE("an abort that is asked for while a state is written does not put an o
   world.checkRunsAtAOnly();
 }
 
+TEST_CASE("a word on a silent host that answers while it is written down takes nothing away") {
+  World world;
+  world.movesTake(Millis(1'000));
+  const auto id = world.begin().id;
+  REQUIRE(world.reaches(State::verifying));
+  world.a.peer->on_commit = [&, commit = world.a.peer->on_commit](std::string of,
+                                                                  CommitOrder order) {
+    if (world.b.committed.empty()) world.cut(true);
+    return commit(std::move(of), std::move(order));
+  };
+  REQUIRE(world.reaches(State::uncertain));
+  world.a.peer->port_answers = false;
+  bool slow = true;
+  world.a.journal.after_write = [&](State) -> boost::asio::awaitable<void> {
+    if (std::exchange(slow, false)) co_await world.time.pause(Millis(5'000));
+  };
+  std::optional<Result<Operation>> answer;
+  boost::asio::co_spawn(
+      world.time.loop(),
+      [](World& the_world, std::string of,
+         std::optional<Result<Operation>>& out) -> boost::asio::awaitable<void> {
+        out = co_await the_world.a.operations->abort(of, true);
+      }(world, id, answer),
+      [](std::exception_ptr) {});
+  world.time.settle();
+  REQUIRE_FALSE(slow);
+  world.cut(false);
+  REQUIRE(world.reaches(State::done, Millis(4'000)));
+  REQUIRE_FALSE(answer);
+  REQUIRE(world.time.runUntil([&] { return answer.has_value(); }, Millis(10'000)));
+  REQUIRE_FALSE(answer->has_value());
+  CHECK(answer->error().code == Code::refused);
+  world.time.run(Millis(1'000));
+  CHECK(world.operation().steps.back().state == State::done);
+  CHECK(world.a.journal.kept.at(id).state == State::done);
+  CHECK(world.a.journal.kept.at(id).steps.back().state == State::done);
+  world.checkRunsAtBOnly();
+}
+
 TEST_CASE("an abort that cannot be written down says so, and ends the move all the same") {
   World world;
   const auto id = world.begin().id;

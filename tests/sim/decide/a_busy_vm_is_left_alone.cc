@@ -64,4 +64,24 @@ TEST_CASE("no more moves begin within an hour than are allowed") {
   REQUIRE(fleet.arrivals.size() == 4);
 }
 
+TEST_CASE("moves that were refused do not count among those of an hour") {
+  Fleet fleet;
+  fleet.rules.per_hour = 2;
+  const auto a = fleet.addHost("a", 4).uuid;
+  const auto b = fleet.addHost("b", 16).uuid;
+  fleet.addVm("web", "a", steady(3));
+  fleet.addVm("db", "a", steady(2));
+  for (int i = 0; i < 3; ++i)
+    fleet.vm("db").moves.push_back({.from = a,
+                                    .to = b,
+                                    .started = fleet.now() - std::chrono::minutes(10 + i),
+                                    .ended = fleet.now() - std::chrono::minutes(9 + i),
+                                    .outcome = MoveOutcome::refused,
+                                    .automatic = true});
+
+  fleet.run(std::chrono::minutes(10));
+
+  REQUIRE(fleet.arrivals.size() == 1);
+}
+
 }  // namespace virtseer::sim

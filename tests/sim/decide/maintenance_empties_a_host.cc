@@ -45,6 +45,24 @@ TEST_CASE("the plan for a host in maintenance holds every VM from the first roun
   REQUIRE(on["c"] == 2);
 }
 
+TEST_CASE("a plan that nobody carries out names its mode, and no moves that are not under way") {
+  Fleet fleet;
+  fleet.configuration.defaults.mode = Mode::observe;
+  fleet.addHost("a", 8);
+  fleet.addHost("b", 8);
+  for (int i = 0; i < 3; ++i) fleet.addVm("vm" + std::to_string(i), "a", steady(1));
+  fleet.host("a").maintenance = true;
+
+  const auto plan = fleet.run(std::chrono::minutes(2));
+
+  REQUIRE(plan.steps.size() == 3);
+  for (const auto& step : plan.steps) {
+    CHECK_FALSE(step.executable);
+    CHECK_THAT(step.held_back, Catch::Contains("mode observe: nothing is moved"));
+  }
+  CHECK_THAT(plan.steps[2].held_back, Catch::Contains("under way or planned before it"));
+}
+
 TEST_CASE("what cannot leave a host in maintenance is named, and the rest goes") {
   Fleet fleet;
   fleet.addHost("a", 8);

@@ -293,6 +293,19 @@ TEST_CASE("contention is measured as what VMs wait for, told once with when it b
   CHECK_FALSE(world.foresight->contended().contended);
 }
 
+TEST_CASE("a contended host that its last VM leaves is relieved") {
+  World world(2);
+  world.addVm(1, "greedy", steady(3));
+  world.begin();
+  world.live(20);
+  REQUIRE(world.foresight->contended().contended);
+  world.guests.clear();
+  world.actions.vms.clear();
+  world.live(20);
+  CHECK(world.count("host.relieved") == 1);
+  CHECK_FALSE(world.foresight->contended().contended);
+}
+
 TEST_CASE("hosts are ranked on the last round's view, for a VM of a peer too") {
   Rising world;
   world.begin();
@@ -373,6 +386,9 @@ TEST_CASE("the host's own load counts beyond its reserve and stays where it is")
   const auto plan = world.foresight->plan();
   CHECK(plan->hosts[0].contention.mean_cpus == Approx(1.5).margin(0.2));
   CHECK(world.foresight->fleetState()->scenarios.vms.back() == world.host.uuid);
+  // Who wants to come is told of the same load: the VM's core and half of one that no reserve
+  // covers.
+  CHECK(world.foresight->room().used_cpus == Approx(1.5).margin(0.3));
 }
 
 TEST_CASE("another store is taken up, with the plans that it kept") {

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "fleet/http.h"
 #include "unit/fleet/scripted_daemon.h"
 #include "unit/wire/worlds.h"
 #include "wire/wire.h"
@@ -12,6 +13,27 @@ namespace {
 /// Longer than a label may be (RFC 1035): refused without asking any name server.
 const std::string kNoName = std::string(70, 'x');
 const std::string kToken = "a-secret-of-32-characters-0123456";
+
+/// On loopback, where connections are neither taken nor refused: its queue of them is full.
+class SilentPort {
+ public:
+  SilentPort() : acceptor_(io_, asio::ip::tcp::v4()), waiting_(io_) {
+    acceptor_.bind({asio::ip::address_v4::loopback(), 0});
+    acceptor_.listen(0);
+    waiting_.connect(endpoint());
+    acceptor_.wait(asio::socket_base::wait_read);
+  }
+  asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+ private:
+  asio::io_context io_;
+  asio::ip::tcp::acceptor acceptor_;
+  asio::ip::tcp::socket waiting_;
+};
+
+asio::ip::tcp::endpoint loopback(const std::string& port) {
+  return {asio::ip::address_v4::loopback(), static_cast<unsigned short>(std::stoul(port))};
+}
 
 /// One peer, whose daemon is scripted.
 struct Pair {
@@ -305,4 +327,39 @@ TEST_CASE("libvirt's port answers by taking a connection or by refusing it") {
   CHECK(answers("qemu+tcp://127.0.0.1:" + deadPort() + "/system"));
   CHECK_FALSE(answers("qemu+tcp://" + kNoName + "/system"));
   CHECK_FALSE(answers("qemu:///system"));
+}
+
+TEST_CASE("an address that is silent, or where nobody is, leaves time for the one after it") {
+  Pair pair;
+  const SilentPort silent;
+  const auto live = loopback(pair.daemon.port()), dead = loopback(deadPort());
+  const auto ask = [&](Endpoints endpoints, Millis deadline) {
+    return pair.get(exchange(std::move(endpoints), Address{"beta", "8470"},
+                             {.target = "/api/v1/host", .body = {}, .token = {}},
+                             std::chrono::steady_clock::now() + deadline));
+  };
+  SECTION("the next one takes the connection") {
+    for (const auto& first : {silent.endpoint(), dead}) {
+      const auto answer = ask({first, live}, Millis(2000));
+      REQUIRE(answer);
+      CHECK(answer->status == 200);
+      CHECK(pair.daemon.asked.back().header("Host") == "beta:8470");
+    }
+  }
+  SECTION("none does") {
+    const auto begun = std::chrono::steady_clock::now();
+    const auto unheard = ask({silent.endpoint(), silent.endpoint()}, Millis(100));
+    REQUIRE_FALSE(unheard);
+    CHECK(unheard.error() == Error{Code::timeout, "no connection in time"});
+    const auto refused = ask({silent.endpoint(), dead}, Millis(100));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::unreachable);
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(2));
+  }
+  SECTION("the one that does is silent afterwards, as long as there is time") {
+    pair.daemon.script = [](const Asked&) { return std::nullopt; };
+    const auto answer = ask({dead, live}, Millis(100));
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error() == Error{Code::timeout, "no answer in time"});
+  }
 }

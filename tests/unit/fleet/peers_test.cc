@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "unit/fleet/scripted_daemon.h"
 #include "unit/wire/worlds.h"
@@ -58,6 +59,16 @@ struct Fleet {
   std::unique_ptr<HttpPeers> peers;
   TaskGroup tasks{io.get_executor(),
                   [](const std::string&, const std::string& what) { FAIL_CHECK(what); }};
+};
+
+/// A clock that may fail.
+struct FaultyClock final : Clock {
+  Timestamp wall() const override {
+    if (broken) throw std::runtime_error("no time");
+    return Timestamp{};
+  }
+  std::chrono::steady_clock::time_point mono() const override { return {}; }
+  bool broken = false;
 };
 
 }  // namespace
@@ -130,6 +141,25 @@ TEST_CASE("a peer that falls silent keeps what it said last, marked as not answe
   REQUIRE(until(fleet.io, [&] { return fleet.state(0).answers; }));
   CHECK(fleet.state(0).error.empty());
   CHECK(fleet.state(0).heard == fleet.clock.wall());
+}
+
+TEST_CASE("a question that ends by an exception is one failure, and the next one is asked") {
+  FaultyClock clock;
+  Fleet fleet;
+  PeerOptions options;
+  options.name = "alpha", options.url = fleet.alpha.url();
+  fleet.peers = std::make_unique<HttpPeers>(fleet.io.get_executor(), clock, std::vector{options});
+  fleet.run();
+  REQUIRE(until(fleet.io, [&] { return fleet.state(0).answers; }));
+
+  clock.broken = true;
+  REQUIRE(until(fleet.io, [&] { return !fleet.state(0).answers; }));
+  CHECK(fleet.state(0).error == "alpha: a fault of virtseer itself: no time");
+  CHECK_FALSE(fleet.state(0).state->host.answers);
+
+  clock.broken = false;
+  CHECK(until(fleet.io, [&] { return fleet.state(0).answers; }));
+  CHECK(fleet.state(0).error.empty());
 }
 
 TEST_CASE("a silent peer does not hold up what the others say") {
