@@ -2,7 +2,10 @@
 
 import gzip
 import pathlib
+import re
 import stat
+
+from .machine import LabError, run
 
 
 def _member(number, path, mode, content, device=(0, 0)):
@@ -20,6 +23,18 @@ def packed(members):
 
 def program(path, content):
     return (path.lstrip("/"), stat.S_IFREG | 0o755, content)
+
+
+def programs(sources):
+    """Programs of this machine as {path: file}, with the shared libraries of each where it looks for them."""
+    for file in sources.values():
+        if not pathlib.Path(file).exists():
+            raise LabError(f"{file} is missing")
+    # Of a program without any ldd says so and fails.
+    libraries = {path for file in sources.values()
+                 for path in re.findall(r"(/\S+) \(0x", run(["ldd", file], check=False).stdout)}
+    return [program(path, pathlib.Path(file).read_bytes())
+            for path, file in [*sources.items(), *((path, path) for path in sorted(libraries))]]
 
 
 def text(path, content):

@@ -70,10 +70,10 @@ class Guests:
 
     # --- what they boot ---
 
-    def appliance(self, stimuli=False):
+    def appliance(self, stimuli=False, programs=None):
         """(kernel, initramfs): copies that stay as they are while a guest runs, since a migration needs the same.
 
-        stimuli: with a shell for `inside.Inside`.
+        stimuli: with a shell for `inside.Inside`, and these programs as {path: file}.
         """
         sources = [self.lab.appliance / "vmlinuz", self.lab.appliance / "initramfs.gz"]
         for source in sources:
@@ -92,7 +92,7 @@ class Guests:
         initramfs = target / "initramfs.gz"
         if stimuli:
             # The kernel unpacks one archive over the other.
-            both = initramfs.read_bytes() + inside.archive()
+            both = initramfs.read_bytes() + inside.archive(programs or {})
             initramfs = target / f"initramfs-{hashlib.sha256(both).hexdigest()[:12]}.gz"
             if not initramfs.exists():
                 initramfs.write_bytes(both)
@@ -170,13 +170,15 @@ class Guests:
     # --- definitions ---
 
     def xml(self, name, memory=128, vcpus=1, vcpus_maximum=2, disk="shared", role="lab", arguments="",
-            monitor=False, stimuli=False, system=None, channels=(CHANNEL,), serial=True, qemu_ga=False):
-        """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of. system: a Debian of
+            monitor=False, stimuli=False, system=None, channels=(CHANNEL,), serial=True, qemu_ga=False,
+            programs=None):
+        """The definition. monitor: a second QEMU monitor. stimuli: what `inside` tells of; programs: of this machine,
+        as {path: file}, to be run by its shell. system: a Debian of
         `debian.py` instead of the appliance, on the local disk; with stimuli the shell alone. channels: names of its
         virtio ports. serial: whether it has a device for them even if there are none. qemu_ga: Debian's qemu-ga in
         the place of our agent.
         """
-        kernel, initramfs = (system.kernel, system.initramfs) if system else self.appliance(stimuli)
+        kernel, initramfs = (system.kernel, system.initramfs) if system else self.appliance(stimuli, programs)
         if qemu_ga:
             initramfs = guest_agent.initramfs(initramfs, self.lab.folder / "appliance" / "qemu-ga" / "initramfs.gz")
             arguments = f"{guest_agent.ARGUMENTS} {arguments}"

@@ -1,10 +1,9 @@
 """A guest of the lab that runs Debian's qemu-ga, and nothing of virtseer."""
 
 import pathlib
-import re
 
 from . import cpio
-from .machine import LabError, run
+from .machine import LabError
 
 PORT = "org.qemu.guest_agent.0"
 SYSTEM = "Lab Guest 1 (plain)"
@@ -35,19 +34,13 @@ done
 """
 
 
-def _libraries(program):
-    """The shared libraries of a program, its loader among them, by the path under which each is looked for."""
-    return sorted(set(re.findall(r"(/\S+) \(0x", run(["ldd", program]).stdout)))
-
-
 def initramfs(appliance, target):
     """Writes the appliance's initramfs with qemu-ga on top to `target`, and returns that."""
     programs = {"/bin/busybox": "/bin/busybox", "/bin/qemu-ga": "/usr/sbin/qemu-ga"}
     for source in programs.values():
         if not pathlib.Path(source).exists():
             raise LabError(f"{source} is missing: apt-get install busybox-static qemu-guest-agent")
-    programs |= {library: library for library in _libraries(programs["/bin/qemu-ga"])}
-    members = [cpio.program(path, pathlib.Path(source).read_bytes()) for path, source in programs.items()]
+    members = cpio.programs(programs)
     members += [cpio.program("guest-init", INIT.encode()),
                 cpio.text("etc/os-release",
                           f'NAME="Lab Guest"\nVERSION="1"\nID=lab\nPRETTY_NAME="{SYSTEM}"\n')]

@@ -80,8 +80,8 @@ def _crasher():
     return elf + struct.pack("<IIQQQQQQ", 1, 5, 0, place, place, size, size, 0x1000) + code
 
 
-def archive(busybox="/bin/busybox"):
-    """What is laid over the appliance: busybox under all its names, and the programs above."""
+def archive(programs, busybox="/bin/busybox"):
+    """What is laid over the appliance: busybox under all its names, the programs above, and those as {path: file}."""
     try:
         with open(busybox, "rb") as file:
             program = file.read()
@@ -94,7 +94,8 @@ def archive(busybox="/bin/busybox"):
                 ("bin/crasher", 0o100755, _crasher()), ("stimulus", 0o100755, PROGRAM.encode())]
     # A shell that starts something in the background wants it before /dev is mounted.
     members.append(("dev/null", 0o020666, b"", (1, 3)))
-    return cpio.packed(members)
+    more = cpio.programs(programs)
+    return cpio.packed(members + cpio.folders(more) + more)
 
 
 class Inside:
