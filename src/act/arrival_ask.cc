@@ -86,7 +86,7 @@ asio::awaitable<bool> endedAtSource(std::shared_ptr<Peer> peer, std::string oper
   const auto told = co_await peer->operation(std::move(operation));
   if (!told || told->kind != OperationKind::migration || told->vm != vm) co_return false;
   co_return told->state == OperationState::done || told->state == OperationState::failed ||
-      told->state == OperationState::needs_person;
+      told->state == OperationState::returned || told->state == OperationState::needs_person;
 }
 
 asio::awaitable<SourceHalf> askHalf(std::shared_ptr<Peer> peer, std::string operation, Uuid vm) {

@@ -187,6 +187,7 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> askForReturn();
   void recallReturn();
   Task<bool> followReturn(const Sides& sides);
+  Task<void> releaseThere();
   Task<void> broughtBack(Presence here);
   Task<bool> notBack(const Sides& sides, bool came, std::string end);
 

@@ -39,7 +39,7 @@ bool arrived(const Operation& back) {
 }
 
 /// Whether it is here, and here alone. What does not run is the VM only if that is known to have
-/// come; and what has left once more is not to start here.
+/// come; and what has left once more, or may have, is not to start here.
 bool isBack(const Presence& here, const Presence& away, bool came) {
   if (here.job != Presence::Job::none || !gone(away)) return false;
   switch (here.state) {
@@ -48,7 +48,7 @@ bool isBack(const Presence& here, const Presence& away, bool came) {
     case Presence::State::paused:
       return came;
     case Presence::State::off:
-      return came && !because(here, "migrated");
+      return came && !here.unexplained && !because(here, "migrated");
     case Presence::State::absent:
     case Presence::State::incoming:
       break;
@@ -187,6 +187,17 @@ asio::awaitable<void> Migration::handOverFailed() {
   if (op_.record.autostart)
     advise(fmt::format("let it start with its host, wherever it stays: virsh autostart {}",
                        op_.vm.text()));
+}
+
+/// Within a bound, as above: what holds the VM there ends by itself too, an hour later.
+asio::awaitable<void> Migration::releaseThere() {
+  for (int tries = 0; tries < kHandOverTries; ++tries) {
+    const auto there = peer();
+    if (!there) co_return;
+    const auto done = co_await there->release(op_.id);
+    if (done || !putOff(done.error())) co_return;
+    co_await pause(kSlowPoll);
+  }
 }
 
 asio::awaitable<void> Migration::commit() {
@@ -350,15 +361,15 @@ asio::awaitable<void> Migration::broughtBack(Presence here) {
     adviseOnDisks();
   else
     co_await deleteSetAside();
-  if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
+  co_await releaseThere();
   if (held)
     advise(fmt::format("find out why it stands still at {}: virsh domstate --reason {}", fromName(),
                        op_.vm.text()));
   if (fell) {
     advise(fmt::format("find out why it died at {}, then start it there: virsh start {}",
                        fromName(), op_.vm.text()));
-    shared_.context.moved(op_.vm, pastMove(MoveOutcome::returned));
   }
+  if (fell || held) shared_.context.moved(op_.vm, pastMove(MoveOutcome::returned));
   std::string why;
   for (const auto& step : op_.steps)
     if (step.state == OperationState::returning && !step.note.empty()) {
@@ -369,7 +380,7 @@ asio::awaitable<void> Migration::broughtBack(Presence here) {
                          ? fmt::format("{} runs at {} again", vmName(), fromName())
                          : fmt::format("{} is {} at {}, where it came back to", vmName(),
                                        name(here.state), fromName());
-  co_await finish(fell ? OperationState::needs_person : OperationState::returned,
+  co_await finish(fell || held ? OperationState::needs_person : OperationState::returned,
                   fmt::format("{}, since verification failed at {}: {}", where, toName(), why));
 }
 

@@ -37,7 +37,7 @@ enum class OperationState : std::uint8_t {
   aborted,       ///< on a person's word; the VM runs at the source
   failed,        ///< it did not move: it runs at the source, or was stopped there by somebody, as
                  ///< `message` says; arrival: it is not here
-  returned,      ///< verification failed, the VM runs at the source again
+  returned,      ///< verification failed, and the VM is at the source again
   needs_person,  ///< the VM does not run where it should, or not well, or something of it was left
                  ///< where it could be started; `advice` says what to do
 };

@@ -62,13 +62,13 @@ TEST_CASE("a VM that came back and is shut down there has come back") {
   CHECK(world.b.operations->all().front().state == State::done);
 }
 
-TEST_CASE("a VM that came back and stands still there has come back") {
+TEST_CASE("a VM that came back and stands still there is left to a person, at its host") {
   World world(true);
   comesBack(world);
   world.a.libvirt.vm(kVm).presence = {
       .state = Presence::State::paused, .defined = true, .reason = "paused: I/O error"};
   REQUIRE(world.ends());
-  CHECK(world.operation().state == State::returned);
+  CHECK(world.operation().state == State::needs_person);
   CHECK_THAT(world.operation().message,
              Catch::Contains("web is paused at a, where it came back to"));
   CHECK(advises(world.operation(), "find out why it stands still at a"));
