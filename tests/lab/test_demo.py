@@ -9,9 +9,10 @@ import pytest
 from labkit import ROOT
 
 STORY_SECONDS = 360
-# One ramp is one draw: of generated ones with a lab guest's noise 45 of 48 were foreseen within a factor of two. Two
-# in a row that are not are no chance.
-CHANCE = ("predicted and measured lead differ", "something else used")
+# One ramp is one draw: of generated ones with a lab guest's noise 45 of 48 were foreseen within a factor of two, and a
+# burst of something else, a second long, may have the planner doubt the other host too until it is late. Two in a row
+# are no chance.
+CHANCE = ("predicted and measured lead differ", "something else used", "the host ran short before that was foreseen")
 
 
 @pytest.fixture(scope="module")
