@@ -18,7 +18,7 @@
 #include "agent/sampler.h"
 #include "agent/scan.h"
 #include "agent/session.h"
-#include "agent/sources/ebpf_run_time.h"
+#include "ebpf/run_time.h"
 #include "virtseer/echo/codec.h"
 #include "virtseer/version.h"
 

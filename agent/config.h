@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/metric_pattern.h"
+#include "ebpf/uprobe.h"
 
 namespace virtseer::agent {
 
@@ -22,12 +23,8 @@ struct Config {
     std::string url;                      ///< as in parseTarget
     std::vector<MetricPattern> patterns;  ///< the series that are told
   };
-  /// A function of a library or program whose calls are counted.
-  struct Uprobe {
-    std::string name;    ///< tells its calls apart: label "function"
-    std::string path;    ///< of the library or program
-    std::string symbol;  ///< the function
-  };
+  /// A function of a library or program whose calls are counted; label "function".
+  using Uprobe = virtseer::ebpf::Uprobe;
 
   std::string port;         ///< as in Port; empty: the virtio port of the echo channel
   std::string server;       ///< tls://HOST:PORT or vsock://CID:PORT, where there is no virtio port

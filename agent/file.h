@@ -4,31 +4,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "ebpf/descriptor.h"
 
 /// Files and descriptors, as the agent needs them.
 namespace virtseer::agent {
 
-/// Owns a file descriptor.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor() { reset(); }
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  void reset();
-
- private:
-  int fd_ = -1;
-};
-
-/// What the number of a failed call means, e.g. "No such file or directory".
-std::string errorText(int error);
+using virtseer::ebpf::Descriptor;
+using virtseer::ebpf::errorText;
 
 /// Bytes that one round's files are read into, one after the other. Grows to the largest file.
 using Scratch = std::string;

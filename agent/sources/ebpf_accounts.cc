@@ -5,27 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <numeric>
 #include <utility>
 
 namespace virtseer::agent::ebpf {
-namespace {
-
-constexpr double kMicrosecond = 1e-6;
-
-/// The bound of a bucket in seconds, as text.
-std::string boundText(std::size_t bucket) {
-  if (bucket + 1 == bpf::BUCKETS) return "+Inf";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6f", std::ldexp(kMicrosecond, static_cast<int>(bucket)));
-  std::string bound = text;
-  bound.erase(bound.find_last_not_of('0') + 1);
-  if (bound.ends_with('.')) bound.pop_back();
-  return bound;
-}
-
-}  // namespace
 
 double rounded(double value) {
   if (!(value > 0) || !std::isfinite(value)) return value;
@@ -44,28 +26,6 @@ std::size_t Batches::next(void* keys, std::uint64_t* counts, std::size_t most) {
   more_ = result == 0;
   // ENOENT tells the end, together with the last entries.
   return result == 0 || errno == ENOENT ? size : 0;
-}
-
-const std::array<std::uint64_t, bpf::BUCKETS>& BucketCounts::added() {
-  for (std::size_t i = 0; i < bpf::BUCKETS; ++i) {
-    added_[i] = sum_[i] - last_[i];
-    last_[i] = sum_[i];
-    sum_[i] = 0;
-  }
-  return added_;
-}
-
-double quantile(const ScaledBuckets& counts, double share) {
-  const double all = std::accumulate(counts.begin(), counts.end(), 0.0);
-  double below = 0;
-  for (std::size_t i = 0; i + 1 < bpf::BUCKETS; ++i) {
-    const double here = counts[i];
-    const double bound = std::ldexp(kMicrosecond, static_cast<int>(i));
-    if (here > 0 && below + here >= share * all)
-      return i == 0 ? bound : bound / 2 * (1 + (share * all - below) / here);
-    below += here;
-  }
-  return std::ldexp(kMicrosecond, bpf::BUCKETS - 2);
 }
 
 void Histogram::add(const std::array<std::uint64_t, bpf::BUCKETS>& counts, double seconds,

@@ -10,10 +10,13 @@
 #include <vector>
 
 #include "agent/source.h"
-#include "agent/sources/ebpf_boards.h"
-#include "agent/sources/ebpf_duty.h"
+#include "ebpf/boards.h"
+#include "ebpf/duty.h"
+#include "ebpf/histogram.h"
 
 namespace virtseer::agent::ebpf {
+
+using namespace virtseer::ebpf;
 
 /// What one part counted, made into what a round tells. Lives as long as the source: its counters
 /// go on when the programs are loaded anew.
@@ -51,16 +54,6 @@ std::unique_ptr<Account> makeLibraryAccount(const std::vector<Config::Uprobe>& u
 
 /// How many rows a table of this source has at most.
 inline constexpr std::size_t kRows = 32;
-
-/// A counter of scaled counts, told as a whole number.
-class Scaled {
- public:
-  void add(double count) { value_ += count; }
-  double value() const { return static_cast<double>(static_cast<std::uint64_t>(value_ + 0.5)); }
-
- private:
-  double value_ = 0;
-};
 
 /// Three significant digits: what a rate or a time that was sampled is worth.
 double rounded(double value);
@@ -105,28 +98,6 @@ void drain(int map, Take take) {
       take(keys[i], counts[i]);
     }
 }
-
-/// Counts of one of the programs' histograms, and what was added since they were looked at last.
-class BucketCounts {
- public:
-  void restart() { last_.fill(0); }
-  void read(const __u64 (&buckets)[bpf::BUCKETS]) {
-    for (std::size_t i = 0; i < bpf::BUCKETS; ++i) sum_[i] += peek(buckets[i]);
-  }
-  /// Moves on to the next look.
-  const std::array<std::uint64_t, bpf::BUCKETS>& added();
-
- private:
-  std::array<std::uint64_t, bpf::BUCKETS> sum_{};
-  std::array<std::uint64_t, bpf::BUCKETS> last_{};
-  std::array<std::uint64_t, bpf::BUCKETS> added_{};
-};
-
-/// Counts that were scaled, by bucket.
-using ScaledBuckets = std::array<double, bpf::BUCKETS>;
-
-/// The time below which `share` of these events lie, in seconds; they must not be none.
-double quantile(const ScaledBuckets& counts, double share);
 
 /// How many events took how long, as counters: `events`{up_to_seconds}, those that took that long
 /// or less, +Inf being all of them, and `seconds`, the sum of their times. Bounds that no event has

@@ -9,22 +9,6 @@
 namespace virtseer::agent::ebpf {
 namespace {
 
-constexpr double kNsPerSecond = 1e9;
-
-/// The sum of nanoseconds that the programs keep, as seconds added since the last look.
-class AddedSeconds {
- public:
-  void restart() { last_ = 0; }
-  double take(std::uint64_t sum) {
-    const std::uint64_t added = sum - last_;
-    last_ = sum;
-    return static_cast<double>(added) / kNsPerSecond;
-  }
-
- private:
-  std::uint64_t last_ = 0;
-};
-
 class SchedAccount : public Account {
  public:
   void restart(const Loaded&) override {

@@ -1,7 +1,7 @@
 // System calls: by class, errors by number, and the busiest of processes and calls.
 #include "agent/sources/ebpf_accounts.h"
-#include "agent/sources/ebpf_syscall_names.h"
 #include "agent/sources/ebpf_tally.h"
+#include "ebpf/syscall_names.h"
 
 namespace virtseer::agent::ebpf {
 namespace {

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "agent/bpf/board.h"
+#include "ebpf/programs/board.h"
 
 namespace virtseer::agent::ebpf {
 

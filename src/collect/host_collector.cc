@@ -1,5 +1,6 @@
 #include "collect/host_collector.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -24,12 +25,23 @@ HostCollector::HostCollector(asio::any_io_executor loop, const Clock& clock, Blo
       writer_(rows_, stream_),
       beat_(loop) {}
 
+void HostCollector::add(std::span<const NamedValue> values) {
+  constexpr std::size_t kMost = 64;
+  for (const auto& value : values) {
+    const auto same = std::ranges::find(added_, value.name, &NamedValue::name);
+    if (same != added_.end())
+      same->value = value.value;
+    else if (added_.size() < kMost)
+      added_.push_back(value);
+  }
+}
+
 asio::awaitable<void> HostCollector::run() {
   const auto start = clock_.mono();
   for (;;) {
     // Named, since the job must own the probe: it may outlive this coroutine once abandoned.
     auto look = [probe = probe_]() -> Result<HostSample> { return probe->sample(); };
-    const auto sample = co_await pool_.run("look at the host", interval_, std::move(look));
+    auto sample = co_await pool_.run("look at the host", interval_, std::move(look));
     if (sample) {
       store(*sample);
       if (looked_) looked_(*sample);
@@ -43,7 +55,7 @@ asio::awaitable<void> HostCollector::run() {
   }
 }
 
-void HostCollector::store(const HostSample& sample) {
+void HostCollector::store(HostSample& sample) {
   const auto now = clock_.wall();
   const auto last = rows_.last ? rows_.last(stream_) : std::nullopt;
   const auto time = rowTime(now, last, now);
@@ -53,6 +65,8 @@ void HostCollector::store(const HostSample& sample) {
     if (event && report_) report_(std::move(*event));
     return;
   }
+  sample.values.insert(sample.values.end(), added_.begin(), added_.end());
+  added_.clear();
   const auto fate = writer_.append(*time, sample.values);
   counts_.refused_values = writer_.refused();
   if (!fate) log(Level::warning, "the host's figures have no place: " + fate.error().message);

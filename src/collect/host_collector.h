@@ -5,6 +5,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/pool.h"
 #include "base/time.h"
@@ -28,13 +30,17 @@ class HostCollector {
   /// Looks until cancelled; the first time at once.
   boost::asio::awaitable<void> run();
 
+  /// Values of the host that came by another way: they join its next row, the last one of each
+  /// name. The names live for as long as this.
+  void add(std::span<const NamedValue> values);
+
   /// Another store serves: columns are declared again.
   void storeSwapped() { writer_.redeclare(); }
 
   const CollectCounts& counts() const { return counts_; }
 
  private:
-  void store(const HostSample& sample);
+  void store(HostSample& sample);
 
   const Clock& clock_;
   BlockingPool& pool_;
@@ -46,6 +52,7 @@ class HostCollector {
   const EventSink report_;
   StreamWriter writer_;
   boost::asio::steady_timer beat_;
+  std::vector<NamedValue> added_;
   CollectCounts counts_;
   StepBack step_back_;
 };

@@ -32,7 +32,8 @@ void accumulate(std::optional<double>& sum, std::optional<double> part) {
 }  // namespace
 
 Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
-                const collect::GuestSurvey::View& guest) {
+                const collect::GuestSurvey::View& guest,
+                const collect::EmulatorWatch::View& emulator) {
   Inputs out;
   if (vm.state != VmState::gone) out.present.push_back("libvirt");
   if (balloon_reports)
@@ -72,6 +73,8 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
     out.missing.push_back(
         "qemu-guest-agent: the VM has no channel org.qemu.guest_agent.0; not needed with the "
         "agent");
+  if (emulator.counted) out.present.push_back("emulator");
+  if (runs(vm) && !emulator.lacking.empty()) out.missing.push_back("emulator: " + emulator.lacking);
   return out;
 }
 
@@ -130,7 +133,9 @@ api::VmView DaemonBackend::view(const Vm& vm) {
   const bool balloon =
       runs(vm) && usage_.balloonReports(store_.series(), vm.uuid, clock_.wall(), 4 * usage_window_);
   auto guest = parts_.guest(vm.uuid);
-  auto inputs = inputsOf(vm, out.agent, balloon, guest);
+  auto inputs =
+      inputsOf(vm, out.agent, balloon, guest,
+               parts_.emulator ? parts_.emulator(vm.uuid) : collect::EmulatorWatch::View{});
   out.guest = std::move(guest.facts);
   out.inputs = std::move(inputs.present);
   out.missing_inputs = std::move(inputs.missing);

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "collect/agent_links.h"
 #include "collect/agent_listener.h"
+#include "collect/emulator_watch.h"
 #include "collect/guest_survey.h"
 #include "daemon/collection.h"
 #include "daemon/guest_tables.h"
@@ -49,6 +50,8 @@ struct Parts {
   std::optional<Millis> longest_interval = {};
   /// What its qemu-guest-agent says.
   std::function<collect::GuestSurvey::View(Uuid vm)> guest;
+  /// Whether the kernel counts what its process does. Empty: that is not wanted.
+  std::function<collect::EmulatorWatch::View(Uuid vm)> emulator;
 };
 
 /// The API's view of the daemon. Loop thread only.
@@ -106,6 +109,7 @@ struct Inputs {
   std::vector<std::string> present, missing;
 };
 Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
-                const collect::GuestSurvey::View& guest = {});
+                const collect::GuestSurvey::View& guest = {},
+                const collect::EmulatorWatch::View& emulator = {});
 
 }  // namespace virtseer::daemon

@@ -58,6 +58,7 @@ struct Config {
     std::string cgroup;                 ///< path below the cgroup root; empty: the machine
     std::string disk_locks = "detect";  ///< or "yes" or "no": see diskLocks()
     Millis interval{5000};
+    bool ebpf = true;  ///< programs in the kernel count what the processes of VMs do
   } host;
   struct {
     std::filesystem::path socket = "/run/virtseer/virtseer.sock";

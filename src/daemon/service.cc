@@ -76,6 +76,7 @@ struct Service::Parts {
             collect::positionIn([this]() -> store::SeriesStore& { return store.series(); }),
             [this](Event event) { report(std::move(event)); }, guestReports()),
         files(loop, "vs-files", {.threads = 1, .queue = 16, .abandoned = 1}),
+        kernel(loop, "vs-kernel", {.threads = 1, .queue = 4, .abandoned = 1}),
         backend(clock, inventory, store, backendParts(), usageWindow(config)),
         tasks(loop,
               [this](const std::string& name, const std::string& what) {
@@ -120,11 +121,13 @@ struct Service::Parts {
   collect::AgentLinks links;
   std::unique_ptr<collect::AgentListener> listener;  ///< where agents may call
   BlockingPool files;
+  BlockingPool kernel;
   LoopLag lag;
   std::vector<Place> places;
   std::unique_ptr<collect::HostCollector> host;
   std::unique_ptr<TaskGroup> host_tasks;  ///< begun anew when the host's identity changes
   std::vector<std::string> host_faults;
+  std::unique_ptr<collect::EmulatorWatch> emulators;  ///< null: not wanted
   std::vector<std::pair<std::unique_ptr<collect::HostCollector>, std::unique_ptr<TaskGroup>>>
       retired;
   DaemonBackend backend;
@@ -142,26 +145,13 @@ daemon::Parts Service::Parts::backendParts() {
       .calls = [this] { return listener ? listener->counts() : collect::CallCounts{}; },
       .collected =
           [this] {
-            collect::CollectCounts counts;
-            for (const auto& place : places) counts += place.collector->counts();
+            auto counts = countsOf(places);
             if (host) counts += host->counts();
+            if (emulators) counts.missed_beats += emulators->missed();
             return counts;
           },
-      .timed_out =
-          [this](Uuid vm) {
-            return std::any_of(places.begin(), places.end(),
-                               [&](const Place& place) { return place.collector->timedOut(vm); });
-          },
-      .environments =
-          [this] {
-            std::vector<api::EnvironmentHealth> out;
-            for (const auto& place : places) {
-              const auto status = place.environment->status();
-              out.push_back({status.uri, status.connected, status.error, status.since,
-                             status.reconnects, status.calls_timed_out, status.calls_stuck});
-            }
-            return out;
-          },
+      .timed_out = [this](Uuid vm) { return timedOut(places, vm); },
+      .environments = [this] { return healthOf(places); },
       .load = [this](Uuid vm, api::LoadOrder order) -> asio::awaitable<Result<std::uint64_t>> {
         return links.load(vm,
                           {.cpu_cores = order.cpu_cores,
@@ -191,6 +181,7 @@ daemon::Parts Service::Parts::backendParts() {
       .longest_interval = config.peers.empty() ? std::optional<Millis>()
                                                : std::optional(config.migration.echo_back / 3),
       .guest = [this](Uuid vm) { return guestOf(places, vm); },
+      .emulator = [this](Uuid vm) { return emulatorOf(emulators.get(), vm); },
   };
 }
 
@@ -237,6 +228,7 @@ void Service::Parts::listed(platform::Environment& environment, const std::strin
   guest_tables.keepOnly(present);
   for (auto& place : places)
     if (place.environment.get() == &environment) place.listed(vms);
+  if (emulators) emulators->setVms(uri, vms);
   store.touched();
 }
 
@@ -430,6 +422,10 @@ asio::awaitable<Result<void>> Service::Parts::begin() {
   tasks.spawn("loop lag", lag.run());
   for (auto& place : places) place.start(tasks);
   startHost();
+  emulators = watchEmulators(clock, kernel, config, places, [this](auto values) {
+    if (host) host->add(values);
+  });
+  if (emulators) tasks.spawn("emulators", emulators->run());
   decisions->start();
   if (const auto interval = watchdogInterval()) tasks.spawn("watchdog", feedWatchdog(*interval));
   report({.time = clock.wall(),
@@ -469,6 +465,8 @@ asio::awaitable<void> Service::Parts::end() {
   decisions.reset();
   places.clear();
   files.close();
+  kernel.close();
+  emulators.reset();
   store.close();
 }
 

@@ -27,7 +27,7 @@ FOREIGN = {
     "toml++/": {"src/daemon"},
     "systemd/": {"src/base", "src/daemon"},
     "mbedtls/": {"agent"},
-    "bpf/": {"agent"},
+    "bpf/": {"ebpf", "agent"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
 
@@ -65,14 +65,27 @@ def test_a_wrong_arrow_is_found(folder, include):
     assert wrong_arrows(folder, [include]) == [include]
 
 
-def test_the_agent_sees_include_only():
+def test_the_agent_sees_include_and_ebpf_only():
     wrong = []
     for path in files("*.cc", "*.h", below="agent"):
         for target in includes(path, True):
-            if not target.startswith(("virtseer/", "agent/")) and not (path.parent / target).exists():
+            if not target.startswith(("virtseer/", "agent/", "ebpf/")) and not (path.parent / target).exists():
                 wrong.append(f"{name(path)} sees {target}")
         wrong += [f"{name(path)} sees {target}" for target in includes(path, False)
                   if target.startswith(("boost/", "fmt/", "nlohmann/"))]
+    assert not wrong
+
+
+def test_ebpf_sees_itself_alone_and_is_seen_by_the_agent_and_collect():
+    wrong = []
+    for path in files("*.cc", "*.h", below="ebpf"):
+        wrong += [f"{name(path)} sees {target}" for target in includes(path, True)
+                  if not target.startswith("ebpf/") and not (path.parent / target).exists()]
+        wrong += [f"{name(path)} sees {target}" for target in includes(path, False)
+                  if target.startswith(("boost/", "fmt/", "nlohmann/"))]
+    for path in files("*.cc", "*.h", below="src"):
+        if not name(path).startswith("src/collect/"):
+            wrong += [f"{name(path)} sees {target}" for target in includes(path, True) if target.startswith("ebpf/")]
     assert not wrong
 
 
@@ -91,7 +104,7 @@ def test_what_crosses_binaries_is_plain():
 
 def test_foreign_headers_stay_in_their_folder():
     """In .cc files, or in headers that no file outside their own directory sees."""
-    sources = files("*.cc", "*.h", below="src") + files("*.cc", "*.h", below="agent")
+    sources = [path for folder in ("src", "agent", "ebpf") for path in files("*.cc", "*.h", below=folder)]
     seen_from = {}
     for path in sources:
         for target in includes(path, True):

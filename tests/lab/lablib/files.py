@@ -47,6 +47,7 @@ cgroup = "/"
 cpus = {cpus}
 memory = "{memory_mib}MiB"
 interval = "1s"
+ebpf = false
 
 [api]
 listen = "{address}:{port}"

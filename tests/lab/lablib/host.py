@@ -233,13 +233,14 @@ class Host:
 
     # --- the daemon ---
 
-    def start_daemon(self):
-        """Starts the daemon as its user and waits until it answers on its socket."""
+    def start_daemon(self, rights=True):
+        """Starts the daemon as its user, with its unit's rights or none, and waits until it answers on its socket."""
         if self.daemon:
             raise LabError(f"host {self.letter}: the daemon runs already")
         binary = self.lab.install_binary()
+        given = "-all,+bpf,+perfmon" if rights else "-all"
         self.background("virtseer.log", "setpriv", f"--reuid={SERVICE_USER}", f"--regid={SERVICE_USER}",
-                        "--clear-groups", "--inh-caps=-all", "--no-new-privs",
+                        "--clear-groups", f"--inh-caps={given}", f"--ambient-caps={given}", "--no-new-privs",
                         "env", "OMP_WAIT_POLICY=PASSIVE", binary, "daemon",
                         "--config", "/etc/virtseer/virtseer.toml")
 

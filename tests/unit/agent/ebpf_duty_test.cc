@@ -1,14 +1,13 @@
-#include "agent/sources/ebpf_duty.h"
-
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "agent/sources/ebpf_accounts.h"
-#include "agent/sources/ebpf_loaded.h"
-#include "agent/sources/ebpf_syscall_names.h"
 #include "agent/sources/ebpf_tally.h"
+#include "ebpf/duty.h"
+#include "ebpf/loaded.h"
+#include "ebpf/syscall_names.h"
 #include "tree.h"
 
 namespace virtseer::agent::ebpf {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "agent/sources/ebpf_boards.h"
+#include "ebpf/boards.h"
 #include "ebpf_kernel.h"
 
 namespace virtseer::agent {

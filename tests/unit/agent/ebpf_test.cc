@@ -9,8 +9,8 @@
 #include <algorithm>
 
 #include "agent/sources/ebpf_accounts.h"
-#include "agent/sources/ebpf_loaded.h"
-#include "agent/sources/ebpf_run_time.h"
+#include "ebpf/loaded.h"
+#include "ebpf/run_time.h"
 #include "ebpf_kernel.h"
 
 namespace virtseer::agent {

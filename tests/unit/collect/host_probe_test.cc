@@ -227,6 +227,30 @@ TEST_CASE("the host collector writes a row at each beat and tells the capacity")
   CHECK(bench.failures.empty());
 }
 
+TEST_CASE("values of the host that come by another way join its next row once, the last of each") {
+  Tree tree;
+  tree.machine();
+  LoopBench bench;
+  RecordedRows rows;
+  ManualClock clock(kStart);
+  BlockingPool pool(bench.loop.get_executor(), "test", {});
+  HostCollector collector(bench.loop.get_executor(), clock, pool, at(tree), Millis(10), kOther,
+                          rows.sink(), {});
+  const SeriesName cost{"host_ebpf_cost_seconds_total", {{"part", "sched"}}, Kind::counter};
+  const std::vector<NamedValue> earlier{{&cost, 1}}, later{{&cost, 2}};
+  collector.add(earlier);
+  collector.add(later);
+  bench.tasks.spawn("host", collector.run());
+  const StreamId stream{kOther, Source::host};
+  REQUIRE(bench.until([&] { return !rows.rows(stream).empty(); }));
+  CHECK(rows.last(stream, cost.metric) == 2);
+  clock.advance(Millis(1000));
+  REQUIRE(bench.until([&] { return rows.rows(stream).size() > 1; }));
+  CHECK(std::isnan(rows.last(stream, cost.metric)));
+  bench.end();
+  CHECK(bench.failures.empty());
+}
+
 TEST_CASE("a host whose clock is set back stores nothing until it caught up, and says so once") {
   const Tree tree;
   tree.machine();

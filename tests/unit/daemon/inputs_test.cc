@@ -81,3 +81,22 @@ TEST_CASE("a qemu-guest-agent is an input while it answers, and missed where it 
   CHECK(has(answers.present, "qemu-guest-agent"));
   CHECK(answers.missing.empty());
 }
+
+TEST_CASE("what the kernel counts of a VM's process is an input, and why it does not is said") {
+  auto vm = running();
+  AgentLink agent;
+  agent.state = AgentLink::State::connected;
+  const auto counted = inputsOf(vm, agent, true, {}, {.counted = true, .lacking = ""});
+  CHECK(has(counted.present, "emulator"));
+  CHECK(counted.missing.empty());
+  const auto partly =
+      inputsOf(vm, agent, true, {}, {.counted = true, .lacking = "block: needs Linux 5.12"});
+  CHECK(has(partly.present, "emulator"));
+  CHECK(has(partly.missing, "emulator: block: needs Linux 5.12"));
+  const auto refused = inputsOf(vm, agent, true, {},
+                                {.counted = false, .lacking = "not permitted: CAP_BPF is missing"});
+  CHECK_FALSE(has(refused.present, "emulator"));
+  CHECK(has(refused.missing, "emulator: not permitted"));
+  // Where it is not wanted nobody is told that it is missing.
+  CHECK_FALSE(has(inputsOf(vm, agent, true).missing, "emulator"));
+}
