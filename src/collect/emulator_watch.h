@@ -44,6 +44,8 @@ class EmulatorWatch {
   /// An environment's VMs, as listed last. Only QEMU's are looked at, while they are active.
   void setVms(const std::string& environment, const std::vector<Vm>& vms);
   View view(const Uuid& vm) const;
+  /// What this host lacks, and so each of its VMs; empty: nothing, as far as is known.
+  const std::string& lacking() const { return failure_.empty() ? trouble_ : failure_; }
   /// Looks that took too long or failed.
   std::uint64_t missed() const { return missed_; }
 

@@ -78,6 +78,7 @@ asio::awaitable<CheckUp> checkUp(CheckUpSources sources) {
     up.peers.push_back({peer.name, peer.answers, peer.heard, peer.error});
   for (auto& view : sources.backend.vms(false)) up.vms.push_back(checked(sources, std::move(view)));
   up.host_faults = std::move(sources.host_faults);
+  up.emulators_lack = std::move(sources.emulators_lack);
   up.pressure = ::access("/proc/pressure/cpu", R_OK) == 0;
   up.clock_synchronised = clockSynchronised();
   up.now = sources.clock.wall();

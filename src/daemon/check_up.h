@@ -23,6 +23,7 @@ struct CheckUpSources {
   std::vector<std::string> host_faults;
   std::vector<fleet::PeerState> peers;
   std::function<collect::GuestSurvey::View(Uuid vm)> guest;
+  std::string emulators_lack = {};
 };
 
 /// Gathers what the doctor looks at; asks libvirt whether it lets the daemon act. What the planner

@@ -195,7 +195,8 @@ asio::awaitable<CheckUp> Service::Parts::gatherCheckUp() {
                               .environments = std::move(environments),
                               .host_faults = host_faults,
                               .peers = decisions->peerStates(),
-                              .guest = [this](Uuid vm) { return guestOf(places, vm); }});
+                              .guest = [this](Uuid vm) { return guestOf(places, vm); },
+                              .emulators_lack = emulators ? emulators->lacking() : ""});
 }
 
 collect::AgentLinksOptions Service::Parts::agentLinks() {

@@ -107,6 +107,13 @@ void machine(const CheckUp& up, HostFindings& found) {
               "run an NTP client", "timedatectl set-ntp true");
   const bool wanted = std::ranges::any_of(
       up.vms, [](const CheckedVm& each) { return each.vm.environment.starts_with("qemu"); });
+  if (!up.emulators_lack.empty())
+    found.add(Severity::info, "host.emulators_uncounted",
+              "the kernel does not count all that the processes of VMs do: " +
+                  printable(up.emulators_lack),
+              "a VM without an agent has no profile of its system calls, waits and disk requests",
+              "give the daemon CAP_BPF and CAP_PERFMON as its unit does, or set host.ebpf to false",
+              "systemctl show virtseer -p AmbientCapabilities");
   if (up.kvm == false && wanted)
     found.add(Severity::info, "host.kvm_unusable", "libvirt offers no KVM on this host",
               "VMs are emulated: they are slow, and see no steal",

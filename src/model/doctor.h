@@ -73,6 +73,7 @@ struct CheckUp {
   std::uint64_t damaged = 0, rows_lost = 0, events_lost = 0;
   std::uint64_t missed_beats = 0;  ///< rounds of statistics that did not come in time
   bool pressure = true;            ///< the kernel tells pressure stalls
+  std::string emulators_lack = {};  ///< what the kernel does not count of VMs' processes, and why
   std::optional<bool> clock_synchronised;
   std::optional<bool> kvm;         ///< VMs can use KVM, as libvirt says
   std::optional<bool> disk_locks;  ///< a lock manager guards disks; absent: not known

@@ -300,6 +300,8 @@ TEST_CASE("what blinds the whole host is found") {
   CHECK(ofHost([](CheckUp& up) { up.pressure = false; }) == "host.pressure_missing");
   CHECK(ofHost([](CheckUp& up) { up.clock_synchronised = false; }) == "host.clock_unsynchronised");
   CHECK(ofHost([](CheckUp& up) { up.kvm = false; }) == "host.kvm_unusable");
+  CHECK(ofHost([](CheckUp& up) { up.emulators_lack = "not permitted: CAP_BPF is missing"; }) ==
+        "host.emulators_uncounted");
   CHECK(ofHost([](CheckUp& up) { up.vms[0].shared_disks = true; }) == "host.disk_locks_missing");
   CHECK(ofHost([](CheckUp& up) { up.store_error = "the disk is full"; }) == "host.store_degraded");
   CHECK(ofHost([](CheckUp& up) { up.damaged = 1; }) == "host.store_damaged");
