@@ -77,7 +77,7 @@ def test_writes_and_waits_of_a_guest_without_an_agent_are_told(lab, plain):
 
     # Told as a metric too, and what it costs.
     told = {name for name, _ in daemon.metrics()}
-    assert {f"virtseer_{METRIC}syscalls_total", "virtseer_host_ebpf_cost_seconds_total"} <= told
+    assert {f"{METRIC}syscalls_total", "virtseer_host_ebpf_cost_seconds_total"} <= told
     cost = sum(value for (name, _), value in daemon.metrics().items() if name == "virtseer_host_ebpf_cost_seconds_total")
     assert cost < 0.01 * (time.time() - start) + 1
 
