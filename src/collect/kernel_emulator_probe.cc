@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ class KernelEmulatorProbe final : public EmulatorProbe {
       return;
     }
     thread_ = std::thread([this] { tend(); });
+    ::pthread_setname_np(thread_.native_handle(), "vs-programs");
   }
   ~KernelEmulatorProbe() override {
     if (!thread_.joinable()) return;
