@@ -9,7 +9,7 @@ from telling import Failed, cores, percent, shortly, span, wait_for
 from world import FULL_CORES, STEADY, STEADY_CORES, WEB
 
 CALIBRATION = 72  # s of steady load, so that forecasts of the shorter horizon were scored
-RAMP = 230  # s from nothing to full
+RAMP = 200  # s from nothing to full
 MEASURE = 10  # s
 BUSY = 0.3  # cores: what else runs on the machine then decides when a host of one core runs short
 ENDED = ("done", "refused", "aborted", "failed", "returned", "needs_person")
