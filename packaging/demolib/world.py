@@ -20,7 +20,7 @@ from lablib.lab import Lab
 from telling import Failed, wait_for
 
 STEADY, WEB = "steady-1", "web-1"
-STEADY_CORES = 0.45
+STEADY_CORES = 0.52
 FULL_CORES = 0.9
 FIRST_PORT = 8701
 
