@@ -20,7 +20,7 @@ from lablib.lab import Lab
 from telling import Failed, wait_for
 
 STEADY, WEB = "steady-1", "web-1"
-STEADY_CORES = 0.52
+STEADY_CORES = 0.55
 FULL_CORES = 0.9
 FIRST_PORT = 8701
 
@@ -32,7 +32,6 @@ SETTINGS = """\
 contended_rounds = 6
 act_within = "1m"
 hold_rounds = 4
-target_limit = 0.45
 
 [[policy.rules]]
 vm = "steady-*"

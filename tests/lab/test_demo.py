@@ -9,12 +9,9 @@ import pytest
 from labkit import ROOT
 
 STORY_SECONDS = 360
-# One ramp is one draw: of generated ones with a lab guest's noise 45 of 48 were foreseen within a factor of two, and a
-# burst of something else, a second long, may have the planner doubt the other host too until it is late. Two processors
-# that share a core do less work each when both are busy, as they are after the move. Three in a row are no chance.
-CHANCE = ("predicted and measured lead differ", "something else used", "the host ran short before that was foreseen",
-          "in observe it was not foreseen before the host ran short", "the gain is less than")
-TELLINGS = 3
+# One ramp is one draw: of generated ones with a lab guest's noise 45 of 48 were foreseen within a factor of two. Two
+# in a row that are not are no chance.
+CHANCE = ("predicted and measured lead differ", "something else used")
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +25,10 @@ def demo(lab, tmp_path_factory):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("VIRTSEER_")}
     environment["VIRTSEER_LAB"] = "/tmp/virtseer-demo-test"
     try:
-        for _ in range(TELLINGS):
+        done, facts = _tell(environment, file)
+        if facts["failures"] and all(words.startswith(CHANCE) for words in facts["failures"]):
+            print("told once more, since chance alone was against it:", facts["failures"])
             done, facts = _tell(environment, file)
-            if not facts["failures"] or not all(words.startswith(CHANCE) for words in facts["failures"]):
-                break
-            print("chance alone was against it:", facts["failures"])
     finally:
         for one in host.values():
             one.start_daemon()
