@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <span>
+
+#include "predict/beginning.h"
 
 namespace virtseer::predict {
 namespace {
@@ -72,8 +75,13 @@ const Track::Seen& Track::look(const Horizon& horizon, const TrackOwner& owner) 
     seen_.upper = *owner.bound;
     for (const float value : peak) seen_.upper = std::fmax(seen_.upper, value);
   }
+  const bool young = cells_.size() < horizon.capacity();
+  seen_.begin = young ? beginning(mean, horizon.cells()) : 0;
+  const auto after = [&](const std::vector<float>& all) {
+    return std::span(all).subspan(seen_.begin);
+  };
   PointForecast& point = seen_.point;
-  point = horizon.forecasters()({mean, peak, seen_.upper});
+  point = horizon.forecasters()({after(mean), after(peak), seen_.upper});
   const double floor = kFloor[static_cast<std::size_t>(owner.resource)];
   // Less than a horizon of history says little, however quiet it was.
   const double doubt = point.known < horizon.cells() ? 0.1 : 0.0;
@@ -218,6 +226,8 @@ Rhythm Track::rhythm(const Horizon& horizon, const TrackOwner& owner, std::int64
   Rhythm out{owner.vm, seen.point.fitted, {}, seen.upper};
   std::vector<float> peak;
   cells_.copy(out.errors, peak);
+  out.errors.erase(out.errors.begin(),
+                   out.errors.begin() + static_cast<std::ptrdiff_t>(seen.begin));
   const std::vector<float> values = out.errors;
   Smoother state = seen.point.fitted;
   state.level = state.trend = 0;

@@ -80,9 +80,11 @@ class Track {
   struct Seen {
     std::int64_t end = -1;
     std::optional<double> bound;
+    std::size_t begin = 0;  ///< cells left out: see beginning()
     PointForecast point;
     double upper = 0;
   };
+  /// The point forecast of a young history rests on what came after its beginning().
   const Seen& look(const Horizon& horizon, const TrackOwner& owner) const;
   Outlook outlook(double point, double spread, const TargetCalibration& own, const Band& band,
                   double upper) const;
