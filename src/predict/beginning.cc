@@ -6,7 +6,6 @@
 namespace virtseer::predict {
 namespace {
 
-constexpr std::size_t kLeastBehind = 12;
 constexpr float kLeastWide =
     0.1F;  ///< of the highest value: cells that are all the same have no range
 
@@ -32,10 +31,9 @@ bool rangeOf(std::span<const float> values, Range& out) {
 
 }  // namespace
 
-std::size_t beginning(std::span<const float> values, std::size_t horizon) {
-  const std::size_t behind = std::max(horizon / 2, kLeastBehind);
+std::size_t beginning(std::span<const float> values, std::size_t most, std::size_t behind) {
   if (values.size() <= behind) return 0;
-  for (std::size_t cut = std::min(horizon, values.size() - behind); cut > 0; --cut) {
+  for (std::size_t cut = std::min(most, values.size() - behind); cut > 0; --cut) {
     Range range;
     if (!rangeOf(values.subspan(cut, behind), range) || !range.apart(values[cut - 1])) continue;
     const auto first = values.first(cut);

@@ -17,6 +17,11 @@ constexpr std::size_t kYoung = 128;
 /// Own outcomes count alone once they span so many horizons.
 constexpr std::int64_t kSettledHorizons = 4;
 
+/// A guest has booted, and found to its work, by then; what it wants for longer it may want again.
+constexpr Millis kLongestBoot{5 * 60'000};
+/// Cells that must have passed since, whatever the horizon.
+constexpr std::size_t kLeastSettling = 12;
+
 /// Errors below these are of no interest: cores, bytes, bytes/s, bytes/s.
 constexpr std::array<double, kResources> kFloor{0.01, 1 << 20, 16 << 10, 4 << 10};
 
@@ -50,6 +55,14 @@ Horizon::Horizon(Millis length, Millis step)
       cell_(fold_ * step),
       forecasters_(static_cast<std::size_t>((length_ + cell_ / 2) / cell_)) {}
 
+std::size_t Horizon::boot() const {
+  return std::min(cells(), static_cast<std::size_t>((kLongestBoot + cell_ - Millis(1)) / cell_));
+}
+
+std::size_t Horizon::settling() const {
+  return std::max(cells() / 2, kLeastSettling);
+}
+
 Track::Track(const Horizon& horizon) : cells_(horizon.capacity(), horizon.fold()) {}
 
 void Track::restart() {
@@ -76,7 +89,7 @@ const Track::Seen& Track::look(const Horizon& horizon, const TrackOwner& owner) 
     for (const float value : peak) seen_.upper = std::fmax(seen_.upper, value);
   }
   const bool young = cells_.size() < horizon.capacity();
-  seen_.begin = young ? beginning(mean, horizon.cells()) : 0;
+  seen_.begin = young ? beginning(mean, horizon.boot(), horizon.settling()) : 0;
   const auto after = [&](const std::vector<float>& all) {
     return std::span(all).subspan(seen_.begin);
   };

@@ -25,6 +25,10 @@ class Horizon {
   std::size_t cells() const { return forecasters_.horizon(); }
   std::size_t capacity() const { return std::max<std::size_t>(480, 8 * cells()); }
   const Forecasters& forecasters() const { return forecasters_; }
+  /// See beginning(): the most cells that may belong to a boot (five minutes, at most a horizon),
+  /// and those that must lie behind it (half a horizon).
+  std::size_t boot() const;
+  std::size_t settling() const;
 
   struct Pools {
     Residuals level{4096}, peak{4096};
