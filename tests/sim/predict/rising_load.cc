@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include <catch2/catch.hpp>
 #include <array>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <optional>
 #include <string>
