@@ -44,7 +44,7 @@ void Cells::put(std::int64_t index, float mean, float peak) {
   const auto capacity = static_cast<std::int64_t>(mean_.size());
   if (size_ == 0 || index - end_ >= capacity) {
     size_ = 0;
-    end_ = index;
+    end_ = begun_ = index;
   }
   for (; end_ < index; ++end_) {
     mean_[slot(end_)] = peak_[slot(end_)] = kNone;
@@ -101,6 +101,7 @@ void Cells::read(ByteReader& in) {
   if (end < static_cast<std::int64_t>(count) || end > kLastIndex) return in.fail();
   end_ = end;
   size_ = count;
+  begun_ = count < mean_.size() ? end - static_cast<std::int64_t>(count) : -kLastIndex;
   for (auto i = end - static_cast<std::int64_t>(count); i < end; ++i) {
     mean_[slot(i)] = in.take<float>();
     peak_[slot(i)] = in.take<float>();

@@ -27,6 +27,9 @@ class Cells {
   std::size_t size() const { return size_; }
   std::int64_t end() const { return end_; }  ///< index after the newest complete cell
   std::int64_t fold() const { return fold_; }
+  /// How many cells, from the first of all on, are here no more. A gap of `capacity` cells or more
+  /// is a new beginning. Of a full past that was read from bytes it is not known: very many.
+  std::int64_t gone() const { return end_ - static_cast<std::int64_t>(size_) - begun_; }
 
   /// All cells, oldest first: mean[size() - 1] belongs to cell end() - 1.
   void copy(std::vector<float>& mean, std::vector<float>& peak) const;
@@ -54,6 +57,7 @@ class Cells {
   std::vector<float> mean_, peak_;  ///< at index modulo capacity
   std::size_t size_ = 0;
   std::int64_t end_ = 0;
+  std::int64_t begun_ = 0;  ///< index of the first cell of all
 
   std::int64_t open_ = -1;  ///< cell that is being filled
   std::int64_t last_step_ = -1;

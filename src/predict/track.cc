@@ -88,8 +88,9 @@ const Track::Seen& Track::look(const Horizon& horizon, const TrackOwner& owner) 
     seen_.upper = *owner.bound;
     for (const float value : peak) seen_.upper = std::fmax(seen_.upper, value);
   }
-  const bool young = cells_.size() < horizon.capacity();
-  seen_.begin = young ? beginning(mean, horizon.boot(), horizon.settling()) : 0;
+  // What is left of it while it rolls out of what is kept.
+  const auto most = static_cast<std::int64_t>(horizon.boot()) - cells_.gone();
+  seen_.begin = most > 0 ? beginning(mean, static_cast<std::size_t>(most), horizon.settling()) : 0;
   const auto after = [&](const std::vector<float>& all) {
     return std::span(all).subspan(seen_.begin);
   };
@@ -246,7 +247,7 @@ Rhythm Track::rhythm(const Horizon& horizon, const TrackOwner& owner, std::int64
   state.level = state.trend = 0;
   bool begun = false;
   // The first errors are those of a guest that boots, and of a recursion that looks for its level.
-  std::size_t unsure = horizon.cells() / 2;
+  std::size_t unsure = horizon.cells() / 2 - std::min(horizon.cells() / 2, seen.begin);
   for (float& cell : out.errors) {
     const float value = cell;
     cell = std::numeric_limits<float>::quiet_NaN();

@@ -25,8 +25,8 @@ class Horizon {
   std::size_t cells() const { return forecasters_.horizon(); }
   std::size_t capacity() const { return std::max<std::size_t>(480, 8 * cells()); }
   const Forecasters& forecasters() const { return forecasters_; }
-  /// See beginning(): the most cells that may belong to a boot (five minutes, at most a horizon),
-  /// and those that must lie behind it (half a horizon).
+  /// See beginning(): the most cells that may belong to a boot (five minutes in whole cells, at
+  /// most a horizon), and those that must lie behind it (half a horizon, at least twelve).
   std::size_t boot() const;
   std::size_t settling() const;
 
@@ -88,7 +88,7 @@ class Track {
     PointForecast point;
     double upper = 0;
   };
-  /// The point forecast of a young history rests on what came after its beginning().
+  /// The point forecast rests on what came after the beginning() of all that was seen.
   const Seen& look(const Horizon& horizon, const TrackOwner& owner) const;
   Outlook outlook(double point, double spread, const TargetCalibration& own, const Band& band,
                   double upper) const;

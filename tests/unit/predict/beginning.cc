@@ -66,6 +66,12 @@ TEST_CASE("a beginning lasts no longer than it may, and needs something behind i
   CHECK(beginning(values) == 0);
   CHECK(beginning(std::vector<float>(30, 1.0F)) == 0);
   CHECK(beginning({}) == 0);
+  // Cells that are missing say neither.
+  std::vector<float> gaps(12, 1.0F);
+  gaps.insert(gaps.end(), 8, std::numeric_limits<float>::quiet_NaN());
+  gaps.insert(gaps.end(), 2, 1.0F);
+  gaps.insert(gaps.end(), 60, 0.1F);
+  CHECK(beginning(gaps) == 22);
   std::vector<float> missing(20, std::numeric_limits<float>::quiet_NaN());
   missing.insert(missing.end(), 60, 0.1F);
   CHECK(beginning(missing) == 0);

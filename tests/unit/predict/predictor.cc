@@ -1,6 +1,7 @@
 #include "predict/predictor.h"
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cmath>
@@ -313,4 +314,42 @@ TEST_CASE("scenarios of a host stay near its forecasts and leave strangers out")
   for (const float value : out->demand) sum += value;
   CHECK(sum / static_cast<double>(out->demand.size()) == Approx(1).margin(0.1));
   CHECK(predictor.scenarios(vms, Resource::cpu, Millis(7), 100, 1).error().code == Code::invalid);
+}
+
+TEST_CASE("a guest is not expected to be set to work again, however long ago it was") {
+  Predictor predictor(lab());
+  const auto vm = vmNumber(1);
+  test::Random random(1);
+  constexpr std::int64_t kIdle = 45;
+  double highest = 0, point = 0;
+  std::size_t flat = 0;
+  for (std::int64_t s = 0; s < 660; ++s) {
+    const double wanted = (s < kIdle ? 0.06 : 0.6) + 0.01 * random.normal();
+    predictor.observe(vm, Resource::cpu, second(s), wanted);
+    predictor.score(second(s));
+    // What is kept of a minute's horizon are eight minutes: then its beginning goes, cell by cell.
+    if (s < 90) continue;
+    const auto paths = predictor.scenarios(std::array{vm}, Resource::cpu, kMinute, 50, 1).value();
+    const auto [low, high] = std::ranges::minmax(paths.demand);
+    highest = std::max<double>(highest, high);
+    flat += high - low < 0.01 ? 1 : 0;
+    point = std::max(point, predictor.forecast(vm, Resource::cpu, kMinute, second(s))->peak.point);
+  }
+  CHECK(highest < 0.8);
+  CHECK(point < 0.8);
+  CHECK(flat == 0);
+}
+
+TEST_CASE("what a VM wants for longer than five minutes is no boot") {
+  PredictorOptions options;
+  options.horizons = {60 * kMinute};
+  Predictor predictor(options);
+  const auto vm = vmNumber(1);
+  test::Random random(1);
+  for (std::int64_t s = 0; s < 90 * 60; s += 5) {
+    const double level = s < 20 * 60 ? 1 : 0.1;
+    predictor.observe(vm, Resource::cpu, second(s), level + 0.01 * random.normal());
+  }
+  const auto said = predictor.forecast(vm, Resource::cpu, 60 * kMinute, second(90 * 60)).value();
+  CHECK(said.peak.quantiles.p95 > 0.9);
 }
