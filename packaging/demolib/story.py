@@ -163,8 +163,8 @@ class Story:
         teller.say(f"MEASURED: host-A runs short {at - begin:.0f} s after the load began to rise, {at - made:.0f} s "
                    f"after that was foreseen; foreseen were {facts['predicted_lead_s']:.0f} s")
         world.order(world.source, WEB, FULL_CORES)
-        teller.say(f"{WEB} now has its full load, {FULL_CORES} cores; {STEADY} wants {STEADY_CORES}, and host-A has "
-                   f"{cores(self.facts['conditions']['host_cpus'])}")
+        teller.say(f"the ramp is cut short: {WEB} now has its full load, {FULL_CORES} cores; {STEADY} wants "
+                   f"{STEADY_CORES}, and host-A has {cores(self.facts['conditions']['host_cpus'])}")
         time.sleep(3)
         self._measure(facts, {WEB: world.source, STEADY: world.source})
         facts["moved"] = bool(world.moves(world.source)) or not world.speaks(world.source, WEB)
@@ -183,7 +183,7 @@ class Story:
         wait_for(lambda: world.event(world.source, "host.relieved", since), 60, "host-A is relieved", every=0.5)
         teller.say("host-A is relieved")
         teller.say("now virtseer may act by itself (policy mode auto); its daemon on host-A starts anew with an empty "
-                   "store, so that it knows as much as before the first ramp, and nothing but the policy differs")
+                   "store, so that it knows nothing of the first ramp")
         world.renew_source(AUTO)
         wait_for(lambda: world.speaks(world.source, WEB), 30, f"{WEB} is heard again")
         self._keep_quiet()
@@ -211,7 +211,7 @@ class Story:
         if seen["state"] != "done":
             raise Failed(f"the move ended as {seen['state']}: {seen['message']}")
         teller.say(f"MOVED: {seen['message']}, {facts['move_done_at_s']:.0f} s after the load began to rise; host-A "
-                   f"would have run short after {self.facts['observe']['contended_at_s']:.0f} s")
+                   f"ran short in the first ramp after {self.facts['observe']['contended_at_s']:.0f} s")
         teller.list([f"libvirt moved it in {span(seen['duration_ms'])}, its guest stood still for "
                      f"{span(seen['downtime_ms'])}"])
 
@@ -311,7 +311,8 @@ def band(item):
     if not item:
         return "nothing is foreseen yet"
     level = item["level"]
-    text = f"{cores(level['p50'])} cores, at most {cores(level['p80'])} (80 %) or {cores(level['p95'])} (95 %)"
+    text = (f"on average {cores(level['p50'])} cores, with 80 % at most {cores(level['p80'])}, with 95 % "
+            f"{cores(level['p95'])}")
     recent = item["record"]["level"]["recent"]
     if recent["of"]:
         text += f"; of the last {recent['of']} such forecasts {recent['held']} held"
