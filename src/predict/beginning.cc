@@ -6,8 +6,8 @@
 namespace virtseer::predict {
 namespace {
 
-constexpr float kLeastWide =
-    0.1F;  ///< of the highest value: cells that are all the same have no range
+/// Of the highest value: cells that are all the same have no range.
+constexpr float kLeastWide = 0.1F;
 
 struct Range {
   float low = 0, high = 0;

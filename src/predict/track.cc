@@ -88,7 +88,7 @@ const Track::Seen& Track::look(const Horizon& horizon, const TrackOwner& owner) 
     seen_.upper = *owner.bound;
     for (const float value : peak) seen_.upper = std::fmax(seen_.upper, value);
   }
-  // What is left of it while it rolls out of what is kept.
+  // A boot that is long ago rolls out of the cells that are kept, its first cell first.
   const auto most = static_cast<std::int64_t>(horizon.boot()) - cells_.gone();
   seen_.begin = most > 0 ? beginning(mean, static_cast<std::size_t>(most), horizon.settling()) : 0;
   const auto after = [&](const std::vector<float>& all) {
@@ -246,7 +246,8 @@ Rhythm Track::rhythm(const Horizon& horizon, const TrackOwner& owner, std::int64
   Smoother state = seen.point.fitted;
   state.level = state.trend = 0;
   bool begun = false;
-  // The first errors are those of a guest that boots, and of a recursion that looks for its level.
+  // The first errors are those of a recursion that looks for its level, and of a boot that nothing
+  // lies behind yet.
   std::size_t unsure = horizon.cells() / 2 - std::min(horizon.cells() / 2, seen.begin);
   for (float& cell : out.errors) {
     const float value = cell;
