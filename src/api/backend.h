@@ -122,6 +122,8 @@ struct Health {
   Timestamp started;
   std::vector<std::string> problems;  ///< each a sentence that says what to do
   std::vector<EnvironmentHealth> environments;
+  bool maintenance = false;  ///< of this host
+  bool automation = true;    ///< false: the global stop holds
   bool store_open = false;
   std::string store_error;
   std::uint64_t rows = 0, samples = 0, late = 0, overflow = 0, damaged = 0;

@@ -90,6 +90,8 @@ Json outlookJson(const HostOutlook& host) {
           {"contention", contentionJson(host.contention)},
           {"shares", array(host.shares, shareJson)},
           {"held_rounds", host.held_rounds},
+          {"vms_running", host.vms_running},
+          {"vms_unforeseen", host.vms_unforeseen},
           {"maintenance", host.maintenance},
           {"unusable", known(host.unusable)}};
 }

@@ -203,6 +203,8 @@ Json healthJson(const Health& health) {
           {"started", rfc3339(health.started)},
           {"problems", std::move(problems)},
           {"environments", std::move(environments)},
+          {"maintenance", health.maintenance},
+          {"automation", health.automation},
           {"store", storeJson(health)},
           {"echo",
            {{"agents_connected", health.agents_connected},

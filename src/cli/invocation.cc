@@ -116,7 +116,7 @@ class Grammar {
       Invocation invocation{connection_, output_ == "json" ? Output::json : Output::table, take_()};
       return {std::move(invocation), api::kDone, "", ""};
     } catch (const CLI::ParseError& error) {
-      if (auto unknown = unknownCommand(); !unknown.empty() && error.get_exit_code() != 0)
+      if (auto unknown = unknownCommand(); !unknown.empty())
         return {std::nullopt, api::kUsage, "", unknown};
       const int code = app_.exit(error, out, err) == 0 ? api::kDone : api::kUsage;
       return {std::nullopt, code, out.str(), err.str()};

@@ -186,6 +186,10 @@ Result<std::string> statusText(std::string_view body, Timestamp now) {
   page.heading("daemon");
   page.line("version", shownText(*health, {"version"}));
   page.line("started", agoText(rawText(*health, {"started"}), now));
+  if (at(*health, {"automation"}) && !truth(*health, {"automation"}))
+    page.line("automation", "off: nothing is moved by itself, see virtseer automation");
+  if (truth(*health, {"maintenance"}))
+    page.line("maintenance", "on: this host takes no VM and gives up its own");
   page.line("uses", fmt::format("{} of CPU time, {} of memory",
                                 secondsText(number(*health, {"cpu_seconds"})),
                                 bytesText(number(*health, {"rss_bytes"}))));

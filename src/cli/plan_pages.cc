@@ -25,9 +25,13 @@ std::string sharesText(const Json& host) {
 std::string hostNote(const Json& host) {
   if (const std::string unusable = rawText(host, {"unusable"}); !unusable.empty())
     return "not used: " + unusable;
-  const std::string shares = sharesText(host);
-  if (!truth(host, {"maintenance"})) return shares;
-  return shares.empty() ? "in maintenance" : "in maintenance; " + shares;
+  std::vector<std::string> out;
+  if (truth(host, {"maintenance"})) out.emplace_back("in maintenance");
+  if (auto shares = sharesText(host); !shares.empty()) out.push_back(std::move(shares));
+  if (const auto lacking = number(host, {"vms_unforeseen"}); lacking && *lacking > 0)
+    out.push_back(fmt::format("{} of {} VMs without forecast yet", countText(lacking),
+                              countText(number(host, {"vms_running"}))));
+  return fmt::format("{}", fmt::join(out, "; "));
 }
 
 std::string heldText(std::optional<double> rounds) {

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "collect/agent_link.h"
+#include "model/host_state.h"
 
 namespace virtseer::collect {
 
@@ -14,10 +15,6 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMaxPendingLoads = 16;
-
-bool runs(VmState state) {
-  return state == VmState::running || state == VmState::blocked;
-}
 
 std::string whyIdle(const Vm& vm) {
   if (!runs(vm.state)) return "the VM is " + std::string(name(vm.state));

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "collect/schedule.h"
+#include "model/host_state.h"
 
 namespace virtseer::collect {
 
@@ -16,10 +17,6 @@ namespace {
 
 /// Values that wait for a VM's next row.
 constexpr std::size_t kMostAdded = 256;
-
-bool active(VmState state) {
-  return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
-}
 
 asio::awaitable<void> wait(asio::steady_timer& timer) {
   boost::system::error_code ignored;
@@ -51,7 +48,7 @@ void LibvirtCollector::start(TaskGroup& tasks) {
 
 void LibvirtCollector::add(Uuid vm, std::span<const NamedValue> values) {
   const auto here = std::ranges::find(vms_, vm, &Vm::uuid);
-  if (here == vms_.end() || !active(here->state)) return;
+  if (here == vms_.end() || !occupies(here->state)) return;
   auto& added = added_[vm];
   for (const auto& value : values) {
     // A row has a column once: the later value counts.
@@ -130,7 +127,7 @@ void LibvirtCollector::adopt(std::vector<Vm> vms) {
   std::set<Uuid> here;
   for (const auto& vm : vms) {
     here.insert(vm.uuid);
-    if (!active(vm.state)) {
+    if (!occupies(vm.state)) {
       timed_out_.erase(vm.uuid);
       balloon_asked_.erase(vm.uuid);
       added_.erase(vm.uuid);
@@ -185,11 +182,11 @@ asio::awaitable<void> LibvirtCollector::collect() {
       } else {
         ++counts_.missed_beats;
         for (const auto& vm : vms_)
-          if (active(vm.state)) timed_out_.insert(vm.uuid);
+          if (occupies(vm.state)) timed_out_.insert(vm.uuid);
       }
     } else {
       for (const auto& vm : vms_)
-        if (active(vm.state)) timed_out_.insert(vm.uuid);
+        if (occupies(vm.state)) timed_out_.insert(vm.uuid);
     }
     const auto now = clock_.mono();
     const auto next = nextTick(start, options_.interval, now);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "model/host_state.h"
 
 namespace virtseer::collect {
 namespace {
@@ -27,14 +28,6 @@ constexpr std::array<Transition, 8> kTransitions{{
     {"pmsuspended", Severity::info, "vm.suspended", "suspended itself", VmState::suspended},
     {"crashed", Severity::error, "vm.crashed", "crashed", VmState::crashed},
 }};
-
-bool active(VmState state) {
-  return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
-}
-
-bool runs(VmState state) {
-  return state == VmState::running || state == VmState::blocked;
-}
 
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
@@ -96,7 +89,7 @@ std::optional<Event> VmWatch::lifecycle(const Notice& notice, Timestamp now) {
     if (transition.state) known.state = *transition.state;
     const Known vm = known;
     if (notice.detail == "undefined") {
-      if (!active(known.state)) known_.erase(*notice.vm);
+      if (!occupies(known.state)) known_.erase(*notice.vm);
     }
     const bool migrated = contains(notice.reason, "migrat");
     if (migrated && (notice.detail == "started" || notice.detail == "stopped")) {
@@ -146,7 +139,7 @@ std::vector<Event> VmWatch::list(const std::vector<Vm>& vms, Timestamp now) {
     if (fresh.contains(uuid)) continue;
     if (touched_.contains(uuid))
       fresh[uuid] = known;
-    else if (listed_ && active(known.state))
+    else if (listed_ && occupies(known.state))
       out.push_back(vmEvent(known, uuid, Severity::info, "vm.stopped", "is no longer on this host",
                             "found when listing", now));
     else if (listed_ && known.state != VmState::gone)
@@ -166,10 +159,10 @@ std::optional<Event> VmWatch::changed(Known& known, const Vm& vm, Timestamp now)
   const VmState before = known.state;
   if (before == vm.state || (runs(before) && runs(vm.state))) return std::nullopt;
   if (vm.state == VmState::crashed) return tell(Severity::error, "vm.crashed", "crashed");
-  if (before == VmState::gone && !active(vm.state))
+  if (before == VmState::gone && !occupies(vm.state))
     return tell(Severity::info, "vm.defined", "was defined");
-  if (!active(before) && active(vm.state)) return tell(Severity::info, "vm.started", "started");
-  if (active(before) && !active(vm.state)) return tell(Severity::info, "vm.stopped", "stopped");
+  if (!occupies(before) && occupies(vm.state)) return tell(Severity::info, "vm.started", "started");
+  if (occupies(before) && !occupies(vm.state)) return tell(Severity::info, "vm.stopped", "stopped");
   if (vm.state == VmState::paused) return tell(Severity::info, "vm.paused", "was paused");
   if (vm.state == VmState::suspended)
     return tell(Severity::info, "vm.suspended", "suspended itself");

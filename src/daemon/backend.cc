@@ -13,6 +13,7 @@
 #include "daemon/series_reader.h"
 #include "daemon/usage.h"
 #include "decide/enroll.h"
+#include "model/host_state.h"
 #include "virtseer/version.h"
 
 namespace virtseer::daemon {
@@ -20,10 +21,6 @@ namespace virtseer::daemon {
 namespace asio = boost::asio;
 
 namespace {
-
-bool runs(const Vm& vm) {
-  return vm.state == VmState::running || vm.state == VmState::blocked;
-}
 
 void accumulate(std::optional<double>& sum, std::optional<double> part) {
   if (part) sum = sum.value_or(0) + *part;
@@ -37,15 +34,15 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
   if (vm.state != VmState::gone) out.present.push_back("libvirt");
   if (balloon_reports)
     out.present.push_back("balloon");
-  else if (runs(vm) && vm.balloon_period_s == 0)
+  else if (runs(vm.state) && vm.balloon_period_s == 0)
     out.missing.push_back("balloon: its statistics period is 0; run 'virsh dommemstat " +
                           vm.uuid.text() +
                           " --period 5 --live --config' or set libvirt.balloon_period");
-  else if (runs(vm) && !vm.balloon_period_s && vm.environment.starts_with("qemu"))
+  else if (runs(vm.state) && !vm.balloon_period_s && vm.environment.starts_with("qemu"))
     out.missing.push_back(
         "balloon: the VM has none; add <memballoon model='virtio'/> to its definition and restart "
         "it");
-  else if (runs(vm))
+  else if (runs(vm.state))
     out.missing.push_back(
         "balloon: the guest's driver reports no memory; load virtio_balloon in the guest");
   if (agent.state == AgentLink::State::connected)
@@ -56,7 +53,7 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
                                     decide::enrollCommand(vm) + "'"
                               : "agent: the VM has no channel org.virtseer.echo.0; run '" +
                                     decide::enrollCommand(vm) + "', which adds one while it runs");
-  else if (runs(vm))
+  else if (runs(vm.state))
     out.missing.push_back(
         "agent: " +
         (agent.reason.empty()
@@ -64,10 +61,10 @@ Inputs inputsOf(const Vm& vm, const AgentLink& agent, bool balloon_reports,
              : agent.reason));
   if (guest.facts && guest.silent.empty())
     out.present.push_back("qemu-guest-agent");
-  else if (runs(vm) && vm.has_guest_agent && !guest.silent.empty())
+  else if (runs(vm.state) && vm.has_guest_agent && !guest.silent.empty())
     out.missing.push_back("qemu-guest-agent: " + guest.silent +
                           "; install and start qemu-guest-agent in the guest");
-  else if (runs(vm) && !vm.has_guest_agent && agent.state != AgentLink::State::connected &&
+  else if (runs(vm.state) && !vm.has_guest_agent && agent.state != AgentLink::State::connected &&
            vm.environment.starts_with("qemu"))
     out.missing.push_back(
         "qemu-guest-agent: the VM has no channel org.qemu.guest_agent.0; not needed with the "
@@ -99,7 +96,7 @@ api::HostView DaemonBackend::self() {
   std::uint32_t running = 0, total = 0;
   for (const auto& [uuid, vm] : inventory_.present()) {
     ++total;
-    if (!runs(vm)) continue;
+    if (!runs(vm.state)) continue;
     ++running;
     const auto usage = usage_.vm(store_.series(), uuid, clock_.wall(), usageWindow(uuid));
     accumulate(out.usage.vms_cpu_cores, usage.cpu_cores);
@@ -127,8 +124,8 @@ api::VmView DaemonBackend::view(const Vm& vm) {
     out.agent = parts_.agent(vm.uuid);
     out.timed_out = parts_.timed_out(vm.uuid);
   }
-  const bool balloon =
-      runs(vm) && usage_.balloonReports(store_.series(), vm.uuid, clock_.wall(), 4 * usage_window_);
+  const bool balloon = runs(vm.state) && usage_.balloonReports(store_.series(), vm.uuid,
+                                                               clock_.wall(), 4 * usage_window_);
   auto guest = parts_.guest(vm.uuid);
   auto inputs = inputsOf(vm, out.agent, balloon, guest);
   out.guest = std::move(guest.facts);
@@ -278,6 +275,8 @@ api::Health DaemonBackend::health() {
   out.loop_lag_seconds_max = parts_.worst_loop_lag_seconds();
   out.cpu_seconds = processCpuSeconds();
   out.rss_bytes = processRssBytes();
+  out.maintenance = parts_.maintenance();
+  out.automation = parts_.automation();
   out.problems = problems(out);
   return out;
 }
@@ -298,7 +297,9 @@ std::vector<std::string> DaemonBackend::problems(const api::Health& health) {
   if (health.damaged > 0)
     out.push_back(fmt::format("{} pieces of the store are damaged and left out", health.damaged));
   std::ranges::move(operationProblems(parts_.operations(), clock_.wall()), std::back_inserter(out));
-  std::ranges::move(peerProblems(parts_.peers(), started_, clock_.wall()), std::back_inserter(out));
+  std::ranges::move(duplicateProblems(parts_.duplicates()), std::back_inserter(out));
+  std::ranges::move(peerProblems(parts_.peers(), inventory_.host().uuid, started_, clock_.wall()),
+                    std::back_inserter(out));
   return out;
 }
 

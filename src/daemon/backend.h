@@ -17,6 +17,7 @@
 #include "daemon/store_keeper.h"
 #include "daemon/usage.h"
 #include "fleet/peers.h"
+#include "model/doctor.h"
 #include "model/operation.h"
 
 namespace virtseer::daemon {
@@ -37,7 +38,9 @@ struct Parts {
   std::function<double()> worst_loop_lag_seconds;
   std::function<std::uint64_t()> requests_refused;
   std::function<std::vector<fleet::PeerState>()> peers;
-  std::function<bool()> maintenance;  ///< of this host
+  std::function<std::vector<Duplicate>()> duplicates;  ///< VMs that run on several hosts
+  std::function<bool()> maintenance;                   ///< of this host
+  std::function<bool()> automation;                    ///< no global stop holds
   /// Newest first; none while it is not known what was under way.
   std::function<std::vector<Operation>()> operations;
   /// Tells the VM's agent what it is to collect now; false if it is not connected.

@@ -75,7 +75,8 @@ asio::awaitable<CheckUp> checkUp(CheckUpSources sources) {
     up.environments.push_back(std::move(checked));
   }
   for (const auto& peer : sources.peers)
-    up.peers.push_back({peer.name, peer.answers, peer.heard, peer.error});
+    up.peers.push_back({peer.name, peer.host, peer.answers, peer.heard, peer.error});
+  up.duplicates = std::move(sources.duplicates);
   for (auto& view : sources.backend.vms(false)) up.vms.push_back(checked(sources, std::move(view)));
   up.host_faults = std::move(sources.host_faults);
   up.pressure = ::access("/proc/pressure/cpu", R_OK) == 0;

@@ -22,6 +22,7 @@ struct CheckUpSources {
   std::vector<platform::Environment*> environments;
   std::vector<std::string> host_faults;
   std::vector<fleet::PeerState> peers;
+  std::vector<Duplicate> duplicates;
   std::function<collect::GuestSurvey::View(Uuid vm)> guest;
 };
 

@@ -250,6 +250,10 @@ asio::awaitable<Result<api::MigrateAnswer>> DaemonDecisions::migrate(std::string
   if (const auto known = ready(); !known) co_return fail(known.error());
   const auto vm = inventory_.find(name);
   if (!vm) co_return fail(vm.error());
+  const auto& here = inventory_.host();
+  if (vm->state != VmState::gone && (request.to == here.name || request.to == here.uuid.text()))
+    co_return fail(Code::refused,
+                   fmt::format("{} is on {} already", printable(vm->name), printable(here.name)));
   auto ranked = co_await choose(*vm, request.to);
   if (!ranked && request.to.empty()) co_return fail(ranked.error());
 

@@ -61,6 +61,7 @@ class DaemonDecisions final : public api::Decisions {
   boost::asio::awaitable<void> stop();
 
   std::vector<fleet::PeerState> peerStates() const { return peers_.states(); }
+  std::vector<Duplicate> duplicates() const { return foresight_->duplicates(); }
 
   Result<api::ForecastAnswer> forecast(const std::string& vm) override;
   std::optional<Plan> plan() override { return foresight_->plan(); }

@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::size_t kMostMoves = 32;
 
-bool occupies(VmState state) {
-  return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
-}
-
 PlacedVm unknownYet(const Vm& vm) {
   PlacedVm out;
   out.uuid = vm.uuid;

@@ -15,18 +15,6 @@ namespace virtseer::daemon {
 
 namespace asio = boost::asio;
 
-namespace {
-
-bool occupies(const Vm& vm) {
-  return vm.state != VmState::shutoff && vm.state != VmState::crashed && vm.state != VmState::gone;
-}
-
-bool runs(const Vm& vm) {
-  return vm.state == VmState::running || vm.state == VmState::blocked;
-}
-
-}  // namespace
-
 decide::PlannerRules plannerRules(const Config& config) {
   const auto& plan = config.plan;
   decide::PlannerRules out;
@@ -87,7 +75,7 @@ void Foresight::stale() {
 
 Result<api::ForecastAnswer> Foresight::forecast(const Vm& vm) const {
   api::ForecastAnswer out{vm.uuid, vm.name, {}, {}};
-  if (!runs(vm)) {
+  if (!runs(vm.state)) {
     out.missing.push_back(fmt::format("it is {}: nothing is foreseen", name(vm.state)));
     return out;
   }
@@ -147,9 +135,9 @@ HostRoom Foresight::room() const {
     if (flight.to == host.uuid) coming.insert(flight.vm);
   for (const auto& vm : impl_->context.vms()) {
     // What is still on its way in is counted by its reservation.
-    if (!occupies(vm) || (!runs(vm) && coming.contains(vm.uuid))) continue;
+    if (!occupies(vm.state) || (!runs(vm.state) && coming.contains(vm.uuid))) continue;
     out.present.push_back(vm.uuid);
-    if (runs(vm)) out.used_cpus += impl_->wantedCpus(vm);
+    if (runs(vm.state)) out.used_cpus += impl_->wantedCpus(vm);
     out.used_memory_bytes += vm.memory_bytes.value_or(0);
   }
   return out;
@@ -161,6 +149,10 @@ std::pair<double, std::uint64_t> Foresight::wants(const Vm& vm) const {
 
 Foresight::Measured Foresight::contended() const {
   return {impl_->watch.contended(), impl_->watch.since(), impl_->delay_cores};
+}
+
+std::vector<Duplicate> Foresight::duplicates() const {
+  return impl_->duplicates.found();
 }
 
 Foresight::Counts Foresight::counts() const {

@@ -13,6 +13,7 @@
 #include "daemon/config.h"
 #include "decide/rules.h"
 #include "fleet/peers.h"
+#include "model/doctor.h"
 #include "model/event.h"
 #include "platform/actions.h"
 #include "store/store.h"
@@ -53,7 +54,7 @@ struct ForesightContext {
 ///
 /// Events: `host.contended` and `host.relieved` (see ContentionWatch; fields used_cores
 /// of VMs and the host itself, delay_cores, capacity, since), `plan.changed`, `plan.step` (see
-/// PlanNews).
+/// PlanNews), `vm.duplicate`, `vm.duplicate_over` (see Duplicates).
 class Foresight {
  public:
   Foresight(boost::asio::any_io_executor loop, const Clock& clock, const Config& config,
@@ -77,6 +78,8 @@ class Foresight {
   std::optional<Plan> plan(const std::string& id) const;
   boost::asio::awaitable<Result<Ranking>> rank(Uuid vm);
   ResolvedPolicy policy(const Vm& vm) const;
+  /// VMs that this host and its peers say run on several of them.
+  std::vector<Duplicate> duplicates() const;
   /// This host for peers: as the last round saw it, with joint scenarios of its VMs.
   Result<FleetState> fleetState() const;
   /// What the destination's ledger goes by.

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "daemon/contention_watch.h"
 #include "daemon/demand_feed.h"
+#include "daemon/duplicates.h"
 #include "daemon/fleet_view.h"
 #include "daemon/foresight.h"
 #include "daemon/plan_archive.h"
@@ -70,6 +71,7 @@ struct Foresight::Impl {
   PlanArchive archive;
   PlanNews news;
   SeenVms seen;
+  Duplicates duplicates;
   std::shared_ptr<const Foreseen> foreseen;
   Counts counts;
 

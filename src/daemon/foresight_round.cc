@@ -64,9 +64,7 @@ Foresight::Impl::Impl(asio::any_io_executor the_loop, const Clock& the_clock,
 
 std::vector<Vm> Foresight::Impl::running() const {
   auto out = context.vms();
-  std::erase_if(out, [](const Vm& vm) {
-    return vm.state != VmState::running && vm.state != VmState::blocked;
-  });
+  std::erase_if(out, [](const Vm& vm) { return !runs(vm.state); });
   return out;
 }
 
@@ -235,6 +233,9 @@ asio::awaitable<RoundOrder> Foresight::Impl::gather(std::vector<Vm> running) {
   order.forgotten = seen.takeForgotten(order.now);
   if (facts && !host.uuid.isNil()) order.own = own(order.now);
   order.peers = context.peers();
+  if (order.own)
+    for (auto& event : duplicates.take(*order.own, order.peers, order.now))
+      context.report(std::move(event));
   order.policy = context.policy();
   co_return order;
 }

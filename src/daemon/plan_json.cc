@@ -41,6 +41,8 @@ void members(V& v, T& out) {
   v("contention", out.contention);
   v("shares", out.shares);
   v("held_rounds", out.held_rounds);
+  v("vms_running", out.vms_running);
+  v("vms_unforeseen", out.vms_unforeseen);
   v("maintenance", out.maintenance);
   v("unusable", out.unusable);
 }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "base/text.h"
+#include "daemon/duplicates.h"
 
 namespace virtseer::daemon {
 namespace {
@@ -42,10 +44,23 @@ std::vector<std::string> operationProblems(const std::vector<Operation>& operati
   return out;
 }
 
-std::vector<std::string> peerProblems(const std::vector<fleet::PeerState>& peers, Timestamp started,
-                                      Timestamp now) {
+std::vector<std::string> duplicateProblems(const std::vector<Duplicate>& duplicates) {
   std::vector<std::string> out;
+  for (const auto& one : duplicates) out.push_back(sentence(one));
+  return out;
+}
+
+std::vector<std::string> peerProblems(const std::vector<fleet::PeerState>& peers, const Uuid& self,
+                                      Timestamp started, Timestamp now) {
+  std::vector<std::string> out;
+  std::map<Uuid, std::string> hosts{{self, "this host"}};
   for (const auto& peer : peers) {
+    if (peer.host) {
+      const auto [same, fresh] = hosts.try_emplace(*peer.host, printable(peer.name));
+      if (!fresh)
+        out.push_back(fmt::format("{} has the id of {}: 'virtseer doctor' says what to do",
+                                  printable(peer.name), same->second));
+    }
     const Millis silent = now - peer.heard.value_or(started);
     if (peer.answers || silent <= kSilence) continue;
     out.push_back(fmt::format(

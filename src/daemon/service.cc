@@ -176,7 +176,10 @@ daemon::Parts Service::Parts::backendParts() {
       .requests_refused = [this] { return server ? server->counts().refused : 0; },
       .peers =
           [this] { return decisions ? decisions->peerStates() : std::vector<fleet::PeerState>(); },
+      .duplicates =
+          [this] { return decisions ? decisions->duplicates() : std::vector<Duplicate>(); },
       .maintenance = [this] { return decisions && decisions->maintenance(); },
+      .automation = [this] { return !decisions || decisions->automation().on; },
       .operations =
           [this] {
             constexpr std::size_t kMost = 1000;
@@ -204,6 +207,7 @@ asio::awaitable<CheckUp> Service::Parts::gatherCheckUp() {
                               .environments = std::move(environments),
                               .host_faults = host_faults,
                               .peers = decisions->peerStates(),
+                              .duplicates = decisions->duplicates(),
                               .guest = [this](Uuid vm) { return guestOf(places, vm); }});
 }
 

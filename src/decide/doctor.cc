@@ -1,8 +1,10 @@
 #include "decide/doctor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "base/text.h"
@@ -142,8 +144,27 @@ void store(const CheckUp& up, HostFindings& found) {
               "virtseer status");
 }
 
+/// A peer that says it is `other`, which another daemon is.
+void idTaken(const CheckedPeer& peer, const std::string& other, HostFindings& found) {
+  found.add(Severity::error, "host.peer_id_taken",
+            fmt::format("{} says that it is the host {}, and so does {}", label(peer.name),
+                        peer.host->text(), other),
+            "both count as one host: no VM moves between them, and what is asked about that host "
+            "may be asked of the wrong one",
+            "if it is this host itself, or one that is named twice, take it out of [[peers]]; see "
+            "that its url leads to the host that is meant; if one of them was cloned from the "
+            "other, set host_uuid there (libvirtd.conf or virtqemud.conf) to what uuidgen "
+            "says, and restart libvirt and virtseer",
+            "virsh capabilities | grep -m1 '<uuid>'");
+}
+
 void peers(const CheckUp& up, HostFindings& found) {
+  std::map<Uuid, std::string> hosts{{up.host, "this one"}};
   for (const auto& peer : up.peers) {
+    if (peer.host) {
+      const auto [same, fresh] = hosts.try_emplace(*peer.host, label(peer.name));
+      if (!fresh) idTaken(peer, same->second, found);
+    }
     if (peer.answers) continue;
     const auto since = peer.heard ? fmt::format("since {}", rfc3339(*peer.heard))
                                   : std::string("since this daemon started");
@@ -156,6 +177,19 @@ void peers(const CheckUp& up, HostFindings& found) {
   }
 }
 
+void duplicates(const CheckUp& up, std::vector<Finding>& out) {
+  for (const auto& one : up.duplicates) {
+    out.push_back(
+        {Severity::error, "vm.duplicate", one.vm, one.name,
+         fmt::format("{} say that it runs on them, since {}", hostsText(one), rfc3339(one.since)),
+         "two copies on one disk destroy what is on it; neither is moved by itself",
+         "look at both at once: if they are copies of one VM, end the one that users do not reach "
+         "(virsh destroy there); if they are two VMs, one was defined with the other's UUID: shut "
+         "it down, and define it anew without <uuid>",
+         fmt::format("virsh dominfo {0} && virsh domblklist {0}", one.vm.text())});
+  }
+}
+
 }  // namespace
 
 void diagnoseHost(const CheckUp& up, std::vector<Finding>& out) {
@@ -165,6 +199,11 @@ void diagnoseHost(const CheckUp& up, std::vector<Finding>& out) {
   machine(up, found);
   store(up, found);
   peers(up, found);
+  duplicates(up, out);
+}
+
+std::string hostsText(const Duplicate& duplicate) {
+  return printable(fmt::format("{}", fmt::join(duplicate.hosts, " and ")));
 }
 
 std::vector<Finding> diagnose(const CheckUp& up) {

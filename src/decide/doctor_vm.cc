@@ -9,6 +9,7 @@
 #include "decide/doctor.h"
 #include "decide/enroll.h"
 #include "decide/words.h"
+#include "model/host_state.h"
 
 namespace virtseer::decide {
 namespace {
@@ -28,10 +29,6 @@ constexpr std::uint64_t kEchoesPerFault = 100;
 // What an agent says of a source that it is not to read, or cannot read wholly (agent/sampler.h).
 constexpr std::string_view kNotAskedFor = "not asked for";
 constexpr std::string_view kInPart = "in part: ";
-
-bool runs(const Vm& vm) {
-  return vm.state == VmState::running || vm.state == VmState::blocked;
-}
 
 class VmFindings {
  public:
@@ -236,7 +233,7 @@ void inside(const CheckedVm& vm, VmFindings& found) {
 }  // namespace
 
 void diagnoseVm(const CheckUp& up, const CheckedVm& vm, std::vector<Finding>& out) {
-  if (!runs(vm.vm)) return;
+  if (!runs(vm.vm.state)) return;
   VmFindings found(vm, out);
   if (link(up, vm, found)) agent(up, vm, found);
   balloon(up, vm, found);

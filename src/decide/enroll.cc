@@ -184,11 +184,6 @@ void addNotes(const EnrollFacts& facts, const EnrollWish& wish, EnrollPlan& plan
         "model='virtio'/> in its definition would tell it from outside");
 }
 
-bool plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '_' || c == '-';
-}
-
 }  // namespace
 
 EnrollPlan enrollPlan(const EnrollFacts& facts, const EnrollWish& wish) {
@@ -235,11 +230,6 @@ std::vector<std::string> guestWords(const EnrollWish& wish, const std::string& t
                   "/etc/virtseer-agent/token",
                   token_file.empty() ? "with the token" : printable(token_file)));
   return out;
-}
-
-std::string commandName(const std::string& name, const Uuid& vm) {
-  const bool safe = !name.empty() && name.front() != '-' && std::ranges::all_of(name, plain);
-  return safe ? name : vm.text();
 }
 
 std::string enrollCommand(const Vm& vm) {

@@ -26,7 +26,4 @@ std::string enrollCommand(const Vm& vm);
 /// A container of libvirt's LXC driver: it has no virtio devices.
 bool isContainer(const Vm& vm);
 
-/// A VM's name, or its UUID where the name has characters that a shell would not take as they are.
-std::string commandName(const std::string& name, const Uuid& vm);
-
 }  // namespace virtseer::decide

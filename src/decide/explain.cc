@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "decide/words.h"
@@ -12,12 +13,28 @@ namespace {
 
 constexpr std::size_t kMostCounterfactuals = 5;
 
+/// "2 of 3 VMs have no forecast yet"; empty: all have one.
+std::string unforeseen(std::span<const HostOutlook> hosts) {
+  std::uint32_t lacking = 0, running = 0;
+  for (const auto& host : hosts) {
+    if (!host.unusable.empty()) continue;
+    lacking += host.vms_unforeseen;
+    running += host.vms_running;
+  }
+  if (lacking == 0) return "";
+  return fmt::format("{} of {} VMs {} no forecast yet", lacking, running,
+                     lacking == 1 ? "has" : "have");
+}
+
 std::string outlook(const HostOutlook& host) {
   auto out = fmt::format("{}: ", label(host.name));
   if (!host.unusable.empty()) return out + host.unusable;
   if (host.maintenance) out += "in maintenance; ";
-  return out + fmt::format("{} ({} of {} wanted on average)", words(host.contention),
-                           cores(host.contention.mean_cpus), cores(host.capacity_cpus));
+  out += fmt::format("{} ({} of {} wanted on average)", words(host.contention),
+                     cores(host.contention.mean_cpus), cores(host.capacity_cpus));
+  if (host.vms_unforeseen > 0)
+    out += fmt::format("; {}, what is wanted now counts instead", unforeseen({&host, 1}));
+  return out;
 }
 
 std::string rejected(const Rejection& rejection) {
@@ -166,7 +183,11 @@ std::string verdict(const Plan& plan) {
   const bool maintenance =
       std::ranges::any_of(plan.hosts, [](const auto& h) { return h.maintenance; });
   const auto why = mainReasons(plan);
-  if (!host && !maintenance) return "nothing to do: no host is foreseen to run short";
+  if (!host && !maintenance) {
+    const auto lacking = unforeseen(plan.hosts);
+    return "nothing to do: no host is foreseen to run short" +
+           (lacking.empty() ? "" : ", but " + lacking);
+  }
   auto out = host ? fmt::format("no beneficial action: {} is {}", label(host->name),
                                 words(host->contention))
                   : std::string("no beneficial action");

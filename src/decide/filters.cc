@@ -81,7 +81,9 @@ std::uint64_t checkStorage(const PlacedVm& vm, const HostState& to, const Policy
                    fmt::format("does not reach storage {}, and policy does not allow disks to be "
                                "copied",
                                label(first)),
-                   fmt::format("copy_storage were allowed ({} to copy)", size(copied))});
+                   copied > 0 ? fmt::format("copy_storage were allowed ({} to copy)", size(copied))
+                              : std::string("copy_storage were allowed (how much there is to copy "
+                                            "is not known)")});
   else if (copied > space)
     out.push_back({Refusal::storage,
                    fmt::format("{} of disks to copy, {} free", size(copied), size(space)),

@@ -8,14 +8,6 @@
 namespace virtseer::decide {
 namespace {
 
-bool occupies(const PlacedVm& vm) {
-  return vm.state != VmState::shutoff && vm.state != VmState::crashed && vm.state != VmState::gone;
-}
-
-bool runs(const PlacedVm& vm) {
-  return vm.state == VmState::running || vm.state == VmState::blocked;
-}
-
 std::uint64_t less(std::uint64_t have, std::uint64_t taken) {
   return have > taken ? have - taken : 0;
 }
@@ -56,7 +48,7 @@ void Placement::list(const FleetView& view) {
   for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
     std::uint64_t given = 0;
     for (const auto& vm : hosts_[host].state->vms) {
-      if (!occupies(vm)) continue;
+      if (!occupies(vm.state)) continue;
       given += vm.memory_bytes;
       listed_on_[vm.uuid].push_back(host);
       const auto [known, added] =
@@ -67,8 +59,8 @@ void Placement::list(const FleetView& view) {
       }
       // Listed twice: an incoming copy waits paused at the target until the source lets go.
       auto& row = vms_[known->second];
-      row.twice = row.twice || (runs(*row.vm) && runs(vm));
-      if (runs(vm) && !runs(*row.vm)) row.vm = &vm, row.host = host;
+      row.twice = row.twice || (runs(row.vm->state) && runs(vm.state));
+      if (runs(vm.state) && !runs(row.vm->state)) row.vm = &vm, row.host = host;
     }
     auto& row = hosts_[host];
     row.memory_free =

@@ -103,6 +103,12 @@ void Round::look() {
     outlook.capacity_cpus = row.state->capacity.cpus;
     outlook.contention = row.contention;
     outlook.maintenance = row.state->maintenance;
+    for (const auto vm : row.vms) {
+      const auto& guest = placement_.vms()[vm];
+      if (!runs(guest.vm->state)) continue;
+      ++outlook.vms_running;
+      if (!guest.forecast) ++outlook.vms_unforeseen;
+    }
     if (!row.unusable.empty()) outlook.unusable = row.unusable.front().words;
     hold(host, outlook);
     plan_.hosts.push_back(std::move(outlook));
@@ -287,7 +293,9 @@ std::string Round::capped(const PlanStep& step) const {
 std::string Round::notExecutable(const PlanStep& step, const Candidate& best) const {
   if (configuration_.stop) return "the global stop holds";
   if (step.mode == Mode::observe) return "mode observe: nothing is moved";
-  if (step.mode == Mode::suggest) return "mode suggest: waits for a person's word";
+  if (step.mode == Mode::suggest)
+    return fmt::format("mode suggest: a person's word carries it out, 'virtseer migrate {} {}'",
+                       commandName(step.vm_name, step.vm), commandName(step.to_name, step.to));
   const auto& from = *placement_.hosts()[*placement_.host(step.from)].state;
   const auto& to = *placement_.hosts()[best.to].state;
   if (best.shared_disks && !best.policy.unlocked_disks && !(from.disk_locks && to.disk_locks))

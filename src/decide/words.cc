@@ -2,17 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "base/text.h"
 
 namespace virtseer::decide {
+namespace {
+
+bool plain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+}  // namespace
 
 std::string label(std::string_view name) {
   static constexpr std::size_t kLongest = 64;
   if (name.size() <= kLongest) return printable(name);
   return printable(name.substr(0, kLongest)) + "...";
+}
+
+std::string commandName(const std::string& name, const Uuid& uuid) {
+  const bool safe = !name.empty() && name.front() != '-' && std::ranges::all_of(name, plain);
+  return safe ? name : uuid.text();
 }
 
 std::string percent(double share) {

@@ -49,9 +49,20 @@ struct CheckedVm {
   bool shared_disks = false;                 ///< a disk of it is on storage that hosts share
 };
 
+/// A VM that several hosts say runs on them.
+struct Duplicate {
+  Uuid vm;
+  std::string name;                ///< untrusted
+  std::vector<std::string> hosts;  ///< sorted, two at least; labels
+  Timestamp since;                 ///< when that was noticed
+
+  bool operator==(const Duplicate&) const = default;
+};
+
 /// Another host's daemon.
 struct CheckedPeer {
   std::string name;
+  std::optional<Uuid> host;  ///< which host it says it is
   bool answers = false;
   std::optional<Timestamp> heard;
   std::string error;
@@ -68,6 +79,7 @@ struct CheckUp {
   std::vector<CheckedEnvironment> environments;
   std::vector<CheckedPeer> peers;
   std::vector<CheckedVm> vms;
+  std::vector<Duplicate> duplicates;
   std::vector<std::string> host_faults;  ///< settings that cannot be followed, each with what to do
   std::string store_error;               ///< empty: it writes
   std::uint64_t damaged = 0, rows_lost = 0, events_lost = 0;

@@ -43,4 +43,12 @@ std::optional<MoveOutcome> parseMoveOutcome(std::string_view text) {
   return std::nullopt;
 }
 
+bool runs(VmState state) {
+  return state == VmState::running || state == VmState::blocked;
+}
+
+bool occupies(VmState state) {
+  return state != VmState::shutoff && state != VmState::crashed && state != VmState::gone;
+}
+
 }  // namespace virtseer

@@ -100,6 +100,11 @@ struct PlacedVm {
   bool operator==(const PlacedVm&) const = default;
 };
 
+/// True if the guest runs.
+bool runs(VmState state);
+/// True if the VM takes up memory of its host.
+bool occupies(VmState state);
+
 /// A move that is under way.
 struct Flight {
   std::string operation;

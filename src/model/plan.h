@@ -43,6 +43,9 @@ struct HostOutlook {
   Contention contention;
   std::vector<VmShare> shares;    ///< largest first, only where contention is foreseen
   std::uint32_t held_rounds = 0;  ///< for how many rounds contention has been foreseen
+  std::uint32_t vms_running = 0;
+  /// Of these, those that count with what they want now, since nothing is foreseen of them yet.
+  std::uint32_t vms_unforeseen = 0;
   bool maintenance = false;
   std::string unusable;  ///< why neither its VMs nor its room count: silent, stale, nonsense
 

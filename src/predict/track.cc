@@ -150,10 +150,16 @@ Forecast Track::forecast(const Horizon& horizon, const TrackOwner& owner) const 
     out.note = fmt::format("only {} of history for a horizon of {}",
                            words(static_cast<std::int64_t>(point.known) * horizon.cell()),
                            words(horizon.length()));
+  const auto add = [&](std::string words) {
+    out.note += (out.note.empty() ? "" : "; ") + std::move(words);
+  };
+  // A cell by itself may be mere noise.
+  if (seen.begin > 1)
+    add(fmt::format("the first {} of history are left out, as unlike what followed",
+                    words(static_cast<std::int64_t>(seen.begin) * horizon.cell())));
   if (out.peak.calibration == Calibration::none)
-    out.note +=
-        fmt::format("{}the band is wide by convention: {} of {} outcomes are known",
-                    out.note.empty() ? "" : "; ", out.peak.outcomes, outcomesNeeded(kQuantiles[2]));
+    add(fmt::format("the band is wide by convention: {} of {} outcomes are known",
+                    out.peak.outcomes, outcomesNeeded(kQuantiles[2])));
   return out;
 }
 

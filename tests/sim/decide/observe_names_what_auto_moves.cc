@@ -38,6 +38,10 @@ TEST_CASE("observe moves nothing and names the same VM and host as auto") {
     REQUIRE(watch.made == act.made);
     REQUIRE_FALSE(watch.steps[0].executable);
     REQUIRE(watch.steps[0].held_back.find(name(mode)) != std::string::npos);
+    const auto command =
+        "'virtseer migrate " + watch.steps[0].vm_name + " " + watch.steps[0].to_name + "'";
+    REQUIRE((watch.steps[0].held_back.find(command) != std::string::npos) ==
+            (mode == Mode::suggest));
     watching.run(std::chrono::minutes(10));
     REQUIRE(watching.ordered.empty());
     REQUIRE(watching.isShort("a"));

@@ -183,6 +183,9 @@ TEST_CASE("an unknown command is named, with the one that was meant", "[invocati
   CHECK(parse({"config", "chekc"}).err == "virtseer: unknown command chekc; did you mean check?\n");
   CHECK(parse({"--output", "json", "zebra\x1b"}).err ==
         "virtseer: unknown command zebra\\x1b; --help lists the commands\n");
+  CHECK(parse({"suggestions", "--help"}).exit_code == api::kUsage);
+  CHECK(parse({"config", "chekc", "--help"}).exit_code == api::kUsage);
+  CHECK(parse({"config", "check", "--help"}).exit_code == 0);
   CHECK(parse({"vm", "a\tb"}).err.find("UUID") != std::string::npos);
 }
 

@@ -293,6 +293,28 @@ TEST_CASE("contention is measured as what VMs wait for, told once with when it b
   CHECK_FALSE(world.foresight->contended().contended);
 }
 
+TEST_CASE("a VM that a peer says runs there too is told") {
+  World world;
+  world.addVm(1, "web", steady(1));
+  world.addPeer(2, "two", 4);
+  auto& there = world.peers[0].state->host;
+  there.vms = {world.actions.vms[0]};
+  there.vms[0].name = "web";
+  world.begin();
+  const auto tell = [&] {
+    there.as_of = world.clock.wall();
+    return true;
+  };
+  world.live(200, tell);
+  REQUIRE(world.count("vm.duplicate") == 1);
+  CHECK(world.event("vm.duplicate").fields.at("hosts") == "one and two");
+  REQUIRE(world.foresight->duplicates().size() == 1);
+  there.vms.clear();
+  world.live(2, tell);
+  CHECK(world.count("vm.duplicate_over") == 1);
+  CHECK(world.foresight->duplicates().empty());
+}
+
 TEST_CASE("a contended host that its last VM leaves is relieved") {
   World world(2);
   world.addVm(1, "greedy", steady(3));

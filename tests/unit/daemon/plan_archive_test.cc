@@ -49,6 +49,8 @@ Plan plan(int second, std::uint8_t to = 2, StepState state = StepState::due) {
   host.contention.probability_then = 0.75;
   host.shares = {{number(1), "db", 1, 2.5}};
   host.held_rounds = 3;
+  host.vms_running = 4;
+  host.vms_unforeseen = 1;
   out.hosts.push_back(host);
   out.rejected = {{number(1), "db", std::nullopt, "", Refusal::lower_score, "less", "more"}};
   out.reasons = {"why"};

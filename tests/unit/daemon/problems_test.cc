@@ -8,6 +8,7 @@ using namespace virtseer::daemon;
 namespace {
 
 const Timestamp kNow{Millis(1'800'000'000'000)};
+const Uuid kSelf = *Uuid::parse("aaaaaaaa-0000-4000-8000-00000000000f");
 
 Operation operationIn(OperationState state, Millis ago = Millis(0)) {
   Operation out;
@@ -76,17 +77,38 @@ TEST_CASE("an attempt that came to nothing does not hide what needed a person") 
 
 TEST_CASE("a host that has been silent for over a minute is a problem") {
   const Timestamp long_ago = kNow - std::chrono::hours(5);
-  CHECK(peerProblems({peer(true, Millis(0)), peer(false, std::chrono::minutes(1))}, long_ago, kNow)
+  CHECK(peerProblems({peer(true, Millis(0)), peer(false, std::chrono::minutes(1))}, kSelf, long_ago,
+                     kNow)
             .empty());
-  CHECK(peerProblems({peer(false, std::chrono::seconds(150))}, long_ago, kNow) ==
+  CHECK(peerProblems({peer(false, std::chrono::seconds(150))}, kSelf, long_ago, kNow) ==
         std::vector<std::string>{
             "the daemon of beta has been silent for 2 min, No route to host: see "
             "that it runs and that this host reaches it"});
 }
 
 TEST_CASE("a host that was never heard is a problem, but not just after the start") {
-  CHECK(peerProblems({peer(false, {})}, kNow - std::chrono::seconds(60), kNow).empty());
-  const auto told = peerProblems({peer(false, {})}, kNow - std::chrono::seconds(61), kNow);
+  CHECK(peerProblems({peer(false, {})}, kSelf, kNow - std::chrono::seconds(60), kNow).empty());
+  const auto told = peerProblems({peer(false, {})}, kSelf, kNow - std::chrono::seconds(61), kNow);
   REQUIRE(told.size() == 1);
   CHECK_THAT(told[0], Catch::StartsWith("the daemon of beta was never heard"));
+}
+
+TEST_CASE("a peer that has this host's id, or that of a peer before it, is a problem") {
+  auto first = peer(true, Millis(0));
+  auto second = first;
+  second.name = "gamma";
+  first.host = second.host = kSelf;
+  CHECK(
+      peerProblems({first}, kSelf, kNow, kNow) ==
+      std::vector<std::string>{"beta has the id of this host: 'virtseer doctor' says what to do"});
+  first.host = second.host = Uuid();
+  CHECK(peerProblems({first, second}, kSelf, kNow, kNow) ==
+        std::vector<std::string>{"gamma has the id of beta: 'virtseer doctor' says what to do"});
+}
+
+TEST_CASE("a VM that runs on two hosts is a problem") {
+  CHECK(duplicateProblems({}).empty());
+  CHECK(duplicateProblems({{kSelf, "web", {"alpha", "beta"}, kNow}}) ==
+        std::vector<std::string>{
+            "web runs on alpha and beta at once, as they say: 'virtseer doctor' says what to do"});
 }

@@ -11,6 +11,8 @@ namespace {
 const Timestamp kNow = *parseRfc3339("2026-01-31T08:05:00Z");
 const Uuid kHost = *Uuid::parse("aaaaaaaa-0000-4000-8000-00000000000f");
 
+const Uuid kBeta = *Uuid::parse("bbbbbbbb-0000-4000-8000-00000000000f");
+
 /// A VM that is seen from inside and outside.
 CheckedVm seen(std::uint8_t number, const std::string& name) {
   CheckedVm out;
@@ -41,7 +43,7 @@ CheckUp well() {
   up.host = kHost;
   up.host_name = "alpha";
   up.environments = {{"qemu:///system", true, "", 0, 0, ""}};
-  up.peers = {{"beta", true, kNow, ""}};
+  up.peers = {{"beta", kBeta, true, kNow, ""}};
   up.vms = {seen(1, "web")};
   up.clock_synchronised = true;
   up.kvm = true;
@@ -305,6 +307,9 @@ TEST_CASE("what blinds the whole host is found") {
   CHECK(ofHost([](CheckUp& up) { up.damaged = 1; }) == "host.store_damaged");
   CHECK(ofHost([](CheckUp& up) { up.rows_lost = 1; }) == "host.store_lost");
   CHECK(ofHost([](CheckUp& up) { up.peers[0].answers = false; }) == "host.peer_silent");
+  CHECK(ofHost([](CheckUp& up) { up.peers[0].host = kHost; }) == "host.peer_id_taken");
+  CHECK(ofHost([](CheckUp& up) { up.peers.push_back({"gamma", kBeta, true, kNow, ""}); }) ==
+        "host.peer_id_taken");
   CHECK(ofHost([](CheckUp& up) { up.host_faults = {"host.cgroup is not there"}; }) ==
         "host.setting");
 }
@@ -347,4 +352,17 @@ TEST_CASE("a hostile name stays out of commands and of the terminal") {
     CHECK(finding.command.find('$') == std::string::npos);
     CHECK((finding.what + finding.command + finding.remedy).find('\x1b') == std::string::npos);
   }
+}
+
+TEST_CASE("a VM that runs on two hosts is found, whichever host it is asked on") {
+  auto up = well();
+  Uuid elsewhere;
+  elsewhere.bytes[15] = 77;
+  up.duplicates = {{elsewhere, "db", {"beta", "gamma\x1b"}, kNow}};
+  const auto finding = only(up);
+  CHECK(finding.kind == "vm.duplicate");
+  CHECK(finding.severity == Severity::error);
+  CHECK(finding.entity == elsewhere);
+  CHECK(finding.what ==
+        "beta and gamma\\x1b say that it runs on them, since 2026-01-31T08:05:00.000Z");
 }

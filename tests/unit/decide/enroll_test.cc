@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "decide/words.h"
+
 using namespace virtseer;
 using namespace virtseer::decide;
 

@@ -199,6 +199,22 @@ TEST_CASE("an empty fleet and a fleet of one host have their answers") {
   CHECK(out.verdict == "nothing to do: no host is foreseen to run short");
 }
 
+TEST_CASE("a VM of which nothing is foreseen yet counts with what it wants now, and that is said") {
+  World world;
+  auto& vms = world.view.hosts[0].vms;
+  vms[0].state = VmState::paused;
+  world.view.scenarios.clear();
+  for (auto& vm : vms) vm.demand_cpus = 0.1;
+  const auto out = world.think().plan;
+  CHECK(out.hosts[0].vms_running == vms.size() - 1);
+  CHECK(out.hosts[0].vms_unforeseen == vms.size() - 1);
+  CHECK(out.verdict ==
+        "nothing to do: no host is foreseen to run short, but 1 of 1 VMs has no forecast yet");
+  CHECK_THAT(
+      explain(out)[1],
+      Catch::EndsWith("; 1 of 1 VMs has no forecast yet, what is wanted now counts instead"));
+}
+
 TEST_CASE("rejections are bounded and what is left out is counted") {
   World world;
   world.rules.rejections = 3;

@@ -340,6 +340,18 @@ TEST_CASE("a guest is not expected to be set to work again, however long ago it 
   CHECK(flat == 0);
 }
 
+TEST_CASE("what was left out of a history is said, and what is known without it") {
+  Predictor predictor(lab());
+  const auto vm = vmNumber(1);
+  test::Random random(1);
+  for (std::int64_t s = 0; s < 80; ++s)
+    predictor.observe(vm, Resource::cpu, second(s), (s < 25 ? 1.0 : 0.1) + 0.01 * random.normal());
+  const auto out = predictor.forecast(vm, Resource::cpu, kMinute, second(80)).value();
+  CHECK_THAT(out.note,
+             Catch::StartsWith("only 55 s of history for a horizon of 60 s; the first 25 s "
+                               "of history are left out, as unlike what followed"));
+}
+
 TEST_CASE("what a VM wants for longer than five minutes is no boot") {
   PredictorOptions options;
   options.horizons = {60 * kMinute};
