@@ -248,6 +248,22 @@ asio::awaitable<Result<void>> Arrivals::commit(std::string operation, CommitOrde
   co_return done;
 }
 
+asio::awaitable<Result<void>> Arrivals::takeToken(std::string operation, std::string token) {
+  auto* desk = impl_.get();
+  const auto arrival = desk->find(operation);
+  if (!arrival) co_return unknown(operation);
+  const auto turn = co_await arrival->turn.take();
+  const auto& claim = arrival->operation;
+  if (claim.state != OperationState::done)
+    co_return fail(Code::refused, fmt::format("{} was not taken over here", vmOf(claim)));
+  const auto here = co_await desk->here.presence(claim.vm);
+  if (!here) co_return fail(here.error());
+  if (here->state == Presence::State::absent)
+    co_return fail(Code::refused, fmt::format("{} is not here", vmOf(claim)));
+  if (!desk->context.tokens) co_return fail(Code::unsupported, "no agent calls here");
+  co_return co_await desk->context.tokens->keep(claim.vm, std::move(token));
+}
+
 asio::awaitable<Result<void>> Arrivals::revive(std::string operation) {
   auto* desk = impl_.get();
   const auto arrival = desk->find(operation);

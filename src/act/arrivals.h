@@ -10,6 +10,7 @@
 #include "act/journal.h"
 #include "act/pause.h"
 #include "act/peer.h"
+#include "act/tokens.h"
 #include "base/time.h"
 #include "decide/reservations.h"
 #include "model/event.h"
@@ -59,6 +60,7 @@ struct ArrivalContext {
   std::function<HostRoom()> room;
   /// Moves that come with a VM; those that are known here stay.
   std::function<void(const Uuid&, std::vector<PastMove>)> adopt;
+  Tokens* tokens = nullptr;                                   ///< not set: none is taken
   std::function<Result<Operation>(const std::string&)> sent;  ///< our own migration of this id
   std::function<void(Event)> report;
   Pause pause = timerPause;  ///< how the watch waits
@@ -88,6 +90,9 @@ class Arrivals {
   boost::asio::awaitable<Result<void>> release(std::string operation);
   /// The source's word that its copy is off and the VM this host's. May be repeated.
   boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order);
+  /// The token of the agent of a VM that was taken over. May be repeated. refused: the VM was not
+  /// taken over by this operation, or has left since; invalid, full, failed: as Tokens::keep().
+  boost::asio::awaitable<Result<void>> takeToken(std::string operation, std::string token);
   /// Starts a VM once that died here after its source was proven off. refused in every other case.
   boost::asio::awaitable<Result<void>> revive(std::string operation);
 

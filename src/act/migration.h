@@ -180,6 +180,8 @@ class Migration : public std::enable_shared_from_this<Migration> {
   Task<void> committed(bool taken_over);
   std::string whereThere() const;
   Task<Result<void>> handOver(MoveOutcome outcome);
+  Task<void> handOverToken();
+  Task<Result<void>> sendToken(bool& taken);
   Task<void> handOverFailed();
   Task<void> deleteSetAside();
   void adviseOnDisks();

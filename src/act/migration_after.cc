@@ -179,7 +179,10 @@ asio::awaitable<Result<void>> Migration::handOver(MoveOutcome outcome) {
 asio::awaitable<void> Migration::handOverFailed() {
   for (int tries = 0; tries < kHandOverTries; ++tries) {
     const auto done = co_await handOver(MoveOutcome::failed);
-    if (done) co_return;
+    if (done) {
+      co_await handOverToken();
+      co_return;
+    }
     if (!putOff(done.error())) break;
     co_await pause(kSlowPoll);
   }
@@ -187,6 +190,7 @@ asio::awaitable<void> Migration::handOverFailed() {
   if (op_.record.autostart)
     advise(fmt::format("let it start with its host, wherever it stays: virsh autostart {}",
                        op_.vm.text()));
+  co_await handOverToken();
 }
 
 /// Within a bound, as above: what holds the VM there ends by itself too, an hour later.
@@ -235,11 +239,50 @@ asio::awaitable<void> Migration::commit() {
   }
 }
 
+/// The token of its agent follows the VM, which is the destination's by now; what goes wrong is
+/// told and undoes nothing. A VM that goes back has left its token there.
+asio::awaitable<void> Migration::handOverToken() {
+  if (!shared_.context.tokens || !op_.return_of.empty()) co_return;
+  Result<void> done;
+  bool taken = false;
+  for (int tries = 0; tries < kHandOverTries; ++tries) {
+    done = co_await sendToken(taken);
+    if (done || !putOff(done.error())) break;
+    co_await pause(kSlowPoll);
+  }
+  if (done) co_return;
+  const auto why = printable(done.error().message);
+  if (!taken)
+    advise(fmt::format("its agent calls by a token that did not follow it ({}): enroll it at {}",
+                       why, toName()));
+  report("vm.token_left", Severity::warning,
+         taken ? fmt::format("the token of {}'s agent is at {} and could not be deleted here: {}",
+                             vmName(), toName(), why)
+               : fmt::format("the token of {}'s agent did not follow it to {}: {}", vmName(),
+                             toName(), why));
+}
+
+/// Nothing to send is no failure. `taken`: the destination has it.
+asio::awaitable<Result<void>> Migration::sendToken(bool& taken) {
+  auto& tokens = *shared_.context.tokens;
+  auto token = co_await tokens.read(op_.vm);
+  if (!token) co_return fail(token.error());
+  if (!*token) co_return Result<void>{};
+  const auto there = peer();
+  if (!there) co_return fail(Code::unreachable, toName() + " is not the host that it was");
+  auto answer = co_await there->takeToken(op_.id, std::move(**token));
+  if (!answer) co_return answer;
+  taken = true;
+  // One that is withdrawn there must not be good here when the VM comes back.
+  co_return co_await tokens.drop(op_.vm);
+}
+
 asio::awaitable<void> Migration::committed(bool taken_over) {
   if (taken_over)
     co_await deleteSetAside();
   else
     adviseOnDisks();
+  co_await handOverToken();
   if (const auto there = peer()) std::ignore = co_await there->release(op_.id);
   co_await finish(OperationState::done, [this] {
     const auto state = last_there_ ? last_there_->state : Presence::State::running;

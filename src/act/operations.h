@@ -11,6 +11,7 @@
 #include "act/journal.h"
 #include "act/pause.h"
 #include "act/peer.h"
+#include "act/tokens.h"
 #include "base/task_group.h"
 #include "base/time.h"
 #include "model/event.h"
@@ -73,6 +74,8 @@ struct MigrationContext {
   /// True while a person has the definition of a VM here changed: it is not moved meanwhile. Not
   /// set: nobody does.
   std::function<bool(const Uuid&)> changing = nullptr;
+  /// Of this host's VMs; the token of one that moved follows it. Not set: no VM has any.
+  Tokens* tokens = nullptr;
   /// True while the global stop holds. Not set: it never does.
   std::function<bool()> stopped = nullptr;
   Pause pause = timerPause;  ///< how its coroutines wait

@@ -34,6 +34,10 @@ class Peer {
   virtual boost::asio::awaitable<Result<RemoteVm>> vm(Uuid vm) = 0;
   /// The source's copy is proven off and verification held: the VM is the destination's.
   virtual boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) = 0;
+  /// The token of the VM's agent, a secret, once the VM is the destination's. not_found also from a
+  /// daemon that knows no such question.
+  virtual boost::asio::awaitable<Result<void>> takeToken(std::string operation,
+                                                         std::string token) = 0;
   /// The VM died at the destination after switch-over: start it there once.
   virtual boost::asio::awaitable<Result<void>> revive(std::string operation) = 0;
   /// Asks the daemon there to move the VM of this operation back to us; the new operation.

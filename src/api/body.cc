@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kShown = 128;
 constexpr std::size_t kLongestHost = 255;
 constexpr std::array<std::string_view, 1> kOnMembers{"on"};
+constexpr std::array<std::string_view, 1> kTokenMembers{"token"};
 constexpr std::array<std::string_view, 1> kFencedMembers{"fenced"};
 constexpr std::array<std::string_view, 3> kMigrateMembers{"to", "dry_run", "copy_storage"};
 constexpr std::array<std::string_view, 5> kEnrollMembers{"dry_run", "remove", "way", "address",
@@ -118,6 +119,15 @@ std::expected<bool, Problem> readOn(const Request& request) {
   if (!on) return refuse(on.error());
   if (!*on) return refuse(badBody("on is missing; it must be true or false"));
   return **on;
+}
+
+std::expected<std::string, Problem> readToken(const Request& request) {
+  const auto body = readObject(request.content_type, request.body, kTokenMembers, "this request");
+  if (!body) return refuse(body.error());
+  const auto token = body->find("token");
+  if (token == body->end() || !token->is_string() || token->get_ref<const std::string&>().empty())
+    return refuse(badBody("token is missing; it must be a text"));
+  return token->get<std::string>();
 }
 
 std::expected<bool, Problem> readFenced(const Request& request) {

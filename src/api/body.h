@@ -3,6 +3,7 @@
 #include <expected>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "api/decisions.h"
@@ -29,6 +30,9 @@ std::expected<void, Problem> readNothing(const Request& request);
 
 /// {"on": true or false}.
 std::expected<bool, Problem> readOn(const Request& request);
+
+/// {"token": a text that is not empty}; what it says appears in no answer.
+std::expected<std::string, Problem> readToken(const Request& request);
 
 /// {"fenced": true or false}; empty, or without it, means false.
 std::expected<bool, Problem> readFenced(const Request& request);

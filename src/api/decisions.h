@@ -136,6 +136,8 @@ class Decisions {
   virtual Result<Reservation> renew(const std::string& operation) = 0;
   virtual boost::asio::awaitable<Result<void>> release(std::string operation) = 0;
   virtual boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) = 0;
+  virtual boost::asio::awaitable<Result<void>> takeToken(std::string operation,
+                                                         std::string token) = 0;
   virtual boost::asio::awaitable<Result<void>> revive(std::string operation) = 0;
   virtual boost::asio::awaitable<Result<Operation>> sendBack(std::string operation) = 0;
 

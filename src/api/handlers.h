@@ -41,6 +41,7 @@ boost::asio::awaitable<Outcome> reserve(Api api, Request request);
 Outcome renewReservation(Api api, const Request& request);
 boost::asio::awaitable<Outcome> releaseReservation(Api api, Request request);
 boost::asio::awaitable<Outcome> commitReservation(Api api, Request request);
+boost::asio::awaitable<Outcome> takeAgentToken(Api api, Request request);
 boost::asio::awaitable<Outcome> reviveReservation(Api api, Request request);
 boost::asio::awaitable<Outcome> returnReservation(Api api, Request request);
 

@@ -75,6 +75,14 @@ asio::awaitable<Outcome> commitReservation(Api api, Request request) {
   co_return done();
 }
 
+asio::awaitable<Outcome> takeAgentToken(Api api, Request request) {
+  auto token = readToken(request);
+  if (!token) co_return refuse(token.error());
+  const auto taken = co_await api.decisions.takeToken(request.path[0], std::move(*token));
+  if (!taken) co_return refuse(taken.error());
+  co_return done();
+}
+
 asio::awaitable<Outcome> reviveReservation(Api api, Request request) {
   const auto nothing = readNothing(request);
   if (!nothing) co_return refuse(nothing.error());

@@ -70,6 +70,8 @@ const auto kRoutes = std::to_array<Route>({
      &releaseReservation},
     {"POST", "/api/v1/reservations/{operation}/commit", "commitReservation", kNoQuery, nullptr,
      &commitReservation, kCommitBody},
+    {"POST", "/api/v1/reservations/{operation}/agent-token", "takeAgentToken", kNoQuery, nullptr,
+     &takeAgentToken},
     {"POST", "/api/v1/reservations/{operation}/revive", "reviveReservation", kNoQuery, nullptr,
      &reviveReservation},
     {"POST", "/api/v1/reservations/{operation}/return", "returnReservation", kNoQuery, nullptr,

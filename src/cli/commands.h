@@ -22,7 +22,7 @@ Outcome ask(const Command& command, Output output, const Transport& transport, T
             std::size_t room = kNoLimit);
 
 /// Enrolls a VM and reads its guest's token from the file that the daemon names, which only root
-/// and the daemon can read: it never passes through the daemon's interface. On a terminal only.
+/// and the daemon can read: no answer of the daemon ever holds it. On a terminal only.
 Outcome enrollAndShowToken(const EnrollVm& command, const Transport& transport, Timestamp now,
                            bool terminal, std::size_t room = kNoLimit);
 

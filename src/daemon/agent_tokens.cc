@@ -6,14 +6,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "base/descriptor.h"
 #include "collect/agent_tokens.h"
+#include "virtseer/echo/wire.h"
 
 namespace virtseer::daemon {
+
+namespace asio = boost::asio;
+
 namespace {
 
 constexpr std::size_t kTokenBytes = 32;
@@ -30,7 +36,7 @@ Result<std::string> randomToken() {
     return fail(Code::failed, "no random bytes for a token");
   std::string out;
   for (const auto byte : bytes) out += fmt::format("{:02x}", byte);
-  return out + "\n";
+  return out;
 }
 
 /// Writes a file that nobody but its owner ever could read, in place of what is there.
@@ -68,20 +74,37 @@ Result<bool> AgentTokens::usable(const Uuid& vm) const {
 Result<bool> AgentTokens::make(const Uuid& vm) const {
   const auto had = usable(vm);
   if (!had || *had) return had;
-  if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail(systemError(folder_, "cannot be made"));
   const auto token = randomToken();
   if (!token) return fail(token.error());
+  if (auto written = write(vm, *token); !written) return fail(written.error());
+  return false;
+}
+
+Result<std::string> AgentTokens::read(const Uuid& vm) const {
+  return collect::readAgentToken(folder_, vm);
+}
+
+Result<void> AgentTokens::keep(const Uuid& vm, std::string_view token) const {
+  const bool word = std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
+  if (!word || token.size() < echo::kMinTokenBytes || token.size() > echo::kMaxTextBytes)
+    return fail(Code::invalid, "what came with the VM is no token of 16 to 256 characters");
+  return write(vm, token);
+}
+
+Result<void> AgentTokens::write(const Uuid& vm, std::string_view token) const {
+  if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(systemError(folder_, "cannot be made"));
   // Whoever looks while it is written sees no token, and never half of one.
   const auto path = file(vm);
   auto fresh = path;
   fresh += ".new";
-  if (auto written = writeFile(fresh, *token); !written) return fail(written.error());
+  if (auto written = writeFile(fresh, std::string(token) + "\n"); !written)
+    return fail(written.error());
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail(systemError(path, "cannot be made"));
   const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) != 0)
     return fail(systemError(folder_, "cannot be written through"));
-  return false;
+  return {};
 }
 
 Result<bool> AgentTokens::drop(const Uuid& vm) const {
@@ -103,6 +126,37 @@ Result<bool> AgentTokens::act(const Uuid& vm, act::TokenAct what) const {
       break;
   }
   return drop(vm);
+}
+
+// A job may outlive the coroutine that waits for it, and this object.
+
+asio::awaitable<Result<std::optional<std::string>>> TokensOffLoop::read(Uuid vm) {
+  const auto token = std::make_shared<std::string>();
+  const auto had = co_await run_([tokens = tokens_, vm, token]() -> Result<bool> {
+    auto read = tokens.read(vm);
+    if (!read && read.error().code == Code::not_found) return false;
+    if (!read) return fail(read.error());
+    *token = std::move(*read);
+    return true;
+  });
+  if (!had) co_return fail(had.error());
+  co_return *had ? std::optional(*token) : std::nullopt;
+}
+
+asio::awaitable<Result<void>> TokensOffLoop::keep(Uuid vm, std::string token) {
+  const auto kept =
+      co_await run_([tokens = tokens_, vm, token = std::move(token)]() -> Result<bool> {
+        if (auto written = tokens.keep(vm, token); !written) return fail(written.error());
+        return true;
+      });
+  if (!kept) co_return fail(kept.error());
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> TokensOffLoop::drop(Uuid vm) {
+  const auto dropped = co_await run_([tokens = tokens_, vm] { return tokens.drop(vm); });
+  if (!dropped) co_return fail(dropped.error());
+  co_return Result<void>{};
 }
 
 }  // namespace virtseer::daemon

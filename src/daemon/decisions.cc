@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/operation_words.h"
+#include "daemon/service_options.h"
 #include "decide/explain.h"
 #include "decide/policy.h"
 
@@ -67,6 +68,8 @@ DaemonDecisions::DaemonDecisions(asio::any_io_executor loop, const Clock& clock,
       store_(store),
       environment_(environment),
       parts_(std::move(parts)),
+      tokens_(AgentTokens(tokenFolder(config)),
+              [this](std::function<Result<bool>()> job) { return parts_.files(std::move(job)); }),
       journal_(store,
                [this](const std::string& key, const std::string& fault) {
                  parts_.report({.time = clock_.wall(),

@@ -14,6 +14,7 @@
 #include "act/operations.h"
 #include "api/decisions.h"
 #include "base/task_group.h"
+#include "daemon/agent_tokens.h"
 #include "daemon/config.h"
 #include "daemon/enrollments.h"
 #include "daemon/foresight.h"
@@ -83,6 +84,7 @@ class DaemonDecisions final : public api::Decisions {
   Result<Reservation> renew(const std::string& operation) override;
   boost::asio::awaitable<Result<void>> release(std::string operation) override;
   boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) override;
+  boost::asio::awaitable<Result<void>> takeToken(std::string operation, std::string token) override;
   boost::asio::awaitable<Result<void>> revive(std::string operation) override;
   boost::asio::awaitable<Result<Operation>> sendBack(std::string operation) override;
   boost::asio::awaitable<Result<EnrollReport>> enroll(std::string vm,
@@ -115,6 +117,7 @@ class DaemonDecisions final : public api::Decisions {
   StoreKeeper& store_;
   platform::Environment& environment_;
   Parts parts_;
+  TokensOffLoop tokens_;
   Keepsakes keepsakes_;
   OperationJournal journal_;
   fleet::HttpPeers peers_;

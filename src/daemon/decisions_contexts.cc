@@ -23,6 +23,7 @@ act::MigrationContext DaemonDecisions::migrationContext() {
       .report = parts_.report,
       .arriving = [this](const Uuid& vm) { return arrivals_->expects(vm); },
       .changing = [this](const Uuid& vm) { return enrollments_.underWay(vm); },
+      .tokens = &tokens_,
       .stopped = [this] { return policies().stop; },
   };
 }
@@ -36,6 +37,7 @@ act::ArrivalContext DaemonDecisions::arrivalContext() {
             keepsakes_.adoptMoves(vm, moves);
             store_.touched();
           },
+      .tokens = &tokens_,
       .sent = [this](const std::string& id) -> Result<Operation> {
         auto found = operations_->find(id);
         if (!found) return fail(Code::not_found, "no operation has the id " + printable(id));

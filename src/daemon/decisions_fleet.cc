@@ -38,6 +38,10 @@ asio::awaitable<Result<void>> DaemonDecisions::commit(std::string operation, Com
   if (const auto known = ready(); !known) co_return fail(known.error());
   co_return co_await arrivals_->commit(std::move(operation), std::move(order));
 }
+asio::awaitable<Result<void>> DaemonDecisions::takeToken(std::string operation, std::string token) {
+  if (const auto known = ready(); !known) co_return fail(known.error());
+  co_return co_await arrivals_->takeToken(std::move(operation), std::move(token));
+}
 asio::awaitable<Result<void>> DaemonDecisions::revive(std::string operation) {
   if (const auto known = ready(); !known) co_return fail(known.error());
   co_return co_await arrivals_->revive(std::move(operation));

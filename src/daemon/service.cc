@@ -34,7 +34,7 @@ namespace {
 
 constexpr Millis kLoadDeadline{10'000};
 constexpr Millis kServerPatience{5'000};
-constexpr Millis kFilesDeadline{10'000};
+constexpr Millis kFilesDeadline{3'000};  // a peer that asks waits for five seconds
 constexpr Millis kFactsRetry{2'000};
 constexpr Millis kFactsRetryMost{60'000};
 constexpr Millis kWatchdogBlind{

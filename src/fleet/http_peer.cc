@@ -99,6 +99,14 @@ asio::awaitable<Result<void>> HttpPeer::commit(std::string operation, CommitOrde
   co_return Result<void>{};
 }
 
+asio::awaitable<Result<void>> HttpPeer::takeToken(std::string operation, std::string token) {
+  auto text = wire::text({{"token", std::move(token)}});
+  if (!text) co_return fail(mine(text.error()));
+  const auto answer = co_await order(std::move(operation), "agent-token", std::move(*text));
+  if (!answer) co_return fail(answer.error());
+  co_return Result<void>{};
+}
+
 asio::awaitable<Result<void>> HttpPeer::revive(std::string operation) {
   const auto answer = co_await order(std::move(operation), "revive", "{}");
   if (!answer) co_return fail(answer.error());

@@ -33,6 +33,7 @@ class HttpPeer final : public act::Peer, public std::enable_shared_from_this<Htt
   boost::asio::awaitable<Result<void>> release(std::string operation) override;
   boost::asio::awaitable<Result<RemoteVm>> vm(Uuid vm) override;
   boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order) override;
+  boost::asio::awaitable<Result<void>> takeToken(std::string operation, std::string token) override;
   boost::asio::awaitable<Result<void>> revive(std::string operation) override;
   boost::asio::awaitable<Result<Operation>> sendBack(std::string operation) override;
   boost::asio::awaitable<Result<Operation>> operation(std::string id) override;

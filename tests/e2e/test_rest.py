@@ -53,6 +53,7 @@ POSTS = {
     "/api/v1/reservations/{operation}/renew": ({}, (404,)),
     "/api/v1/reservations/{operation}/release": ({}, (200, 404)),
     "/api/v1/reservations/{operation}/commit": ({"autostart": False, "moves": []}, (404,)),
+    "/api/v1/reservations/{operation}/agent-token": ({"token": 16 * "x"}, (404,)),
     "/api/v1/reservations/{operation}/revive": ({}, (404,)),
     "/api/v1/reservations/{operation}/return": ({}, (404,)),
     "/api/v1/vms/{vm}/enroll": ({"dry_run": True}, (200,)),

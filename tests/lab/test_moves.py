@@ -92,6 +92,10 @@ def move(lab, name, source, target, *options):
 
 def test_a_move_on_shared_storage_brings_everything_along(lab, shared):
     source, target = lab.host("A"), lab.host("B")
+    enrolled = lab.daemon("A").cli("--output", "json", "enroll", shared, "--tls", f"{source.address}:8687")
+    assert enrolled.returncode == 0, enrolled.stderr
+    token_file = json.loads(enrolled.stdout)["token_file"]
+    token = source.exec("cat", token_file).stdout
     seen = move(lab, shared, source, target)
     assert seen["state"] == "done" and seen["kind"] == "migration" and not seen["copy_storage"]
     states = [step["state"] for step in seen["steps"]]
@@ -102,6 +106,10 @@ def test_a_move_on_shared_storage_brings_everything_along(lab, shared):
     arrival = wait_for(lambda: (found := lab.daemon("B").get(f"operations/{seen['id']}"))["state"] in ENDED and found,
                        SETTLE, "the arrival has ended")
     assert arrival["kind"] == "arrival" and arrival["state"] == "done" and arrival["confirmed"]
+    assert source.exec("test", "-e", token_file, check=False).returncode != 0
+    assert token and target.exec("cat", token_file).stdout == token
+    assert target.exec("stat", "-c", "%a %U", token_file).stdout.split() == ["600", "virtseer"]
+    assert token.strip() not in lab.log("A") + lab.log("B")
     for daemon in (lab.daemon("A"), lab.daemon("B")):
         told = daemon.cli("operation", seen["id"])
         assert told.returncode == 0 and "done" in told.stdout
@@ -111,6 +119,7 @@ def test_a_move_on_shared_storage_brings_everything_along(lab, shared):
     assert again.returncode == 4 and "ended" in again.stderr
     # And back: what was learnt and left on the first way does not stand in the way of the second.
     move(lab, shared, target, source)
+    assert source.exec("cat", token_file).stdout == token
 
 
 def test_a_move_with_a_copied_disk_leaves_none_behind(lab, local):

@@ -43,6 +43,7 @@ class FakeDecisions final : public api::Decisions {
   std::optional<api::OperationFilter> asked_operations;
   std::optional<ReserveOrder> asked_reserve;
   std::optional<CommitOrder> asked_commit;
+  std::string asked_token;
   std::optional<bool> asked_maintenance;
   std::optional<api::EnrollRequest> asked_enroll;
 
@@ -107,6 +108,10 @@ class FakeDecisions final : public api::Decisions {
   Answer<void> commit(std::string operation, CommitOrder order) override {
     asked_commit = std::move(order);
     co_return said("commit " + operation);
+  }
+  Answer<void> takeToken(std::string operation, std::string token) override {
+    asked_token = std::move(token);
+    co_return said("token of " + operation);
   }
   Answer<void> revive(std::string operation) override { co_return said("revive " + operation); }
   Answer<Operation> sendBack(std::string operation) override {

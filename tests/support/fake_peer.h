@@ -40,6 +40,7 @@ class FakePeer final : public act::Peer {
   std::function<Answer<void>(std::string)> on_release;
   std::function<Answer<RemoteVm>(Uuid)> on_vm;
   std::function<Answer<void>(std::string, CommitOrder)> on_commit;
+  std::function<Answer<void>(std::string, std::string)> on_token;
   std::function<Answer<void>(std::string)> on_revive;
   std::function<Answer<Operation>(std::string)> on_send_back;
   std::function<Answer<Operation>(std::string)> on_operation;
@@ -73,6 +74,10 @@ class FakePeer final : public act::Peer {
   Answer<void> commit(std::string operation, CommitOrder order) override {
     const auto call = "commit " + operation;
     return ask<void>(call, on_commit, std::move(operation), std::move(order));
+  }
+  Answer<void> takeToken(std::string operation, std::string token) override {
+    const auto call = "token " + operation;
+    return ask<void>(call, on_token, std::move(operation), std::move(token));
   }
   Answer<void> revive(std::string operation) override {
     const auto call = "revive " + operation;

@@ -217,6 +217,24 @@ TEST_CASE("a commit of what is not here, or not known, is refused") {
   CHECK(world.commit(many).error().code == Code::invalid);
 }
 
+TEST_CASE("a token is taken of a VM that was taken over and is here, and of no other") {
+  ArrivalWorld world;
+  CHECK(world.takeToken("secret").error().code == Code::not_found);
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  CHECK(world.takeToken("secret").error().code == Code::refused);
+  CHECK(world.tokens.tokens.empty());
+  REQUIRE(world.commit());
+  CHECK(world.takeToken("secret"));
+  CHECK(world.takeToken("secret"));
+  CHECK(world.tokens.of(ArrivalWorld::kVm) == "secret");
+  world.tokens.keep_fails = Error{Code::full, "no room"};
+  CHECK(world.takeToken("other").error().code == Code::full);
+  CHECK(world.operation().state == OperationState::done);
+  CHECK(world.journal.kept.at("m-1").message.find("secret") == std::string::npos);
+}
+
 TEST_CASE("a commit that could not set autostart may be repeated") {
   ArrivalWorld world;
   world.arrives();

@@ -12,6 +12,7 @@
 #include "platform/fake_actions.h"
 #include "support/fake_journal.h"
 #include "support/fake_peer.h"
+#include "support/fake_tokens.h"
 #include "support/virtual_time.h"
 
 /// A destination, its libvirt, its journal and its daemon, which may be killed and started again;
@@ -62,6 +63,7 @@ class ArrivalWorld {
             },
         .room = [this] { return room; },
         .adopt = [this](const Uuid&, std::vector<PastMove> moves) { adopted = std::move(moves); },
+        .tokens = &tokens,
         .sent = [this](const std::string& id) -> Result<Operation> {
           if (sent && sent->id == id) return *sent;
           return fail(Code::not_found, "no such operation");
@@ -106,6 +108,9 @@ class ArrivalWorld {
   Result<void> release(std::string id = "m-1") { return call(arrivals->release(std::move(id))); }
   Result<void> commit(CommitOrder order = {}) {
     return call(arrivals->commit("m-1", std::move(order)));
+  }
+  Result<void> takeToken(std::string token) {
+    return call(arrivals->takeToken("m-1", std::move(token)));
   }
   Result<void> revive() { return call(arrivals->revive("m-1")); }
 
@@ -205,6 +210,7 @@ class ArrivalWorld {
   HostRoom room{.cpus = 4, .memory_bytes = 8ull << 30, .present = {}};
   std::optional<Operation> sent;
   std::vector<PastMove> adopted;
+  test::FakeTokens tokens;
   std::vector<Event> events;
   std::unique_ptr<act::Arrivals> arrivals;
 };

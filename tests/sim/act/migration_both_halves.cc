@@ -17,10 +17,13 @@ void checkTruth(World& world) {
     CHECK(there);
     CHECK(world.a.libvirt.find(kVm) == nullptr);
     CHECK(world.b.libvirt.vm(kVm).definition.autostart);
+    CHECK(world.b.tokens.of(kVm) == "secret");
+    CHECK(world.a.tokens.of(kVm).empty());
   } else {
     CHECK(here);
     CHECK(world.b.libvirt.find(kVm) == nullptr);
     CHECK(world.a.libvirt.vm(kVm).definition.autostart);
+    CHECK(world.a.tokens.of(kVm) == "secret");
   }
   // Nothing is left open at the destination.
   CHECK(world.time.runUntil(
@@ -53,6 +56,78 @@ TEST_CASE("both halves: a VM that does not do well comes back") {
   REQUIRE(world.ends());
   CHECK(world.operation().state == State::returned);
   checkTruth(world);
+}
+
+TEST_CASE("both halves: a token that was left at a host once does not come back with the VM") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.b.tokens.tokens[kVm] = "stale";
+  world.b.wellbeing.cpu_delay_cores = 3.0;
+  world.begin();
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::returned);
+  checkTruth(world);
+}
+
+TEST_CASE("both halves: a token that the destination has from an earlier stay is replaced") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.b.tokens.tokens[kVm] = "stale";
+  world.begin();
+  REQUIRE(world.ends());
+  checkTruth(world);
+}
+
+TEST_CASE("both halves: a token that cannot follow undoes nothing, stays, and is told") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  auto& failure = GENERATE(0, 1) == 0 ? world.a.tokens.read_fails : world.b.tokens.keep_fails;
+  SECTION("for good") {
+    failure = Error{Code::failed, "the disk is broken"};
+  }
+  SECTION("as long as it is asked for") {
+    failure = Error{Code::timeout, "no answer in time"};
+  }
+  world.begin();
+  REQUIRE(world.ends());
+  const auto operation = world.operation();
+  CHECK(operation.state == State::done);
+  REQUIRE(operation.advice.size() == 1);
+  CHECK(operation.advice[0] == "its agent calls by a token that did not follow it (" +
+                                   failure->message + "): enroll it at b");
+  CHECK(world.a.count("vm.token_left") == 1);
+  CHECK(world.a.tokens.of(kVm) == "secret");
+  CHECK(world.b.tokens.of(kVm).empty());
+}
+
+TEST_CASE("both halves: a token whose answer is lost is sent again") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  int asked = 0;
+  world.a.peer->on_token = [&, take = world.a.peer->on_token](
+                               std::string id,
+                               std::string token) -> boost::asio::awaitable<Result<void>> {
+    auto answer = co_await take(std::move(id), std::move(token));
+    if (++asked < 3) co_return fail(Code::timeout, "no answer in time");
+    co_return answer;
+  };
+  world.begin();
+  REQUIRE(world.ends());
+  CHECK(asked == 3);
+  CHECK(world.operation().advice.empty());
+  checkTruth(world);
+}
+
+TEST_CASE("both halves: a token that is at its new host and cannot be deleted is told") {
+  World world(true);
+  world.movesTake(Millis(2'000));
+  world.a.tokens.drop_fails = Error{Code::failed, "read-only file system"};
+  world.begin();
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::done);
+  CHECK(world.operation().advice.empty());
+  CHECK(world.a.count("vm.token_left") == 1);
+  CHECK(world.b.tokens.of(kVm) == "secret");
 }
 
 TEST_CASE("both halves: a crowded host takes what leaves a host in maintenance, and keeps it") {

@@ -66,6 +66,7 @@ void Side::start() {
   context.report = [this](Event event) { events.push_back(std::move(event)); };
   context.arriving = [this](const Uuid&) { return arriving; };
   context.changing = [this](const Uuid&) { return changing; };
+  context.tokens = &tokens;
   context.stopped = [this] { return stopped; };
   context.pause = [this](Millis span) { return time_.pause(span); };
   operations =
@@ -91,6 +92,7 @@ void Side::startArrivals() {
     return room;
   };
   context.adopt = [this](const Uuid&, std::vector<PastMove> adopted) { moves = adopted; };
+  context.tokens = &tokens;
   context.sent = [this](const std::string& id) -> Result<Operation> {
     const auto found = operations->find(id);
     if (!found) return fail(Code::not_found, "no such operation");
@@ -194,6 +196,9 @@ void Side::answerByScript(Side& other) {
     there->commit_order = std::move(order);
     co_return Result<void>{};
   };
+  peer->on_token = [there](std::string, std::string token) -> Answered {
+    return there->tokens.keep(kVm, std::move(token));
+  };
   peer->on_revive = [there](std::string) -> Answered { return there->libvirt.start(kVm, ""); };
 }
 
@@ -212,6 +217,9 @@ void Side::answerByArrivals(Side& other) {
   peer->on_commit = [there](std::string id, CommitOrder order) -> Answered {
     there->committed.insert(id);
     return there->arrivals->commit(std::move(id), std::move(order));
+  };
+  peer->on_token = [there](std::string id, std::string token) -> Answered {
+    return there->arrivals->takeToken(std::move(id), std::move(token));
   };
   peer->on_revive = [there](std::string id) -> Answered {
     return there->arrivals->revive(std::move(id));
@@ -243,6 +251,7 @@ World::World(bool both_halves)
   vm.definition.autostart = true;
   vm.placed.memory_bytes = 1 << 30;
   a.both_halves = b.both_halves = both_halves;
+  a.tokens.tokens[kVm] = "secret";
   a.know(b);
   b.know(a);
   time.onStep([this](Millis by) {

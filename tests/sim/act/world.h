@@ -13,6 +13,7 @@
 #include "platform/fake_actions.h"
 #include "support/fake_journal.h"
 #include "support/fake_peer.h"
+#include "support/fake_tokens.h"
 #include "support/virtual_time.h"
 
 /// Two hosts whose fakes of libvirt are linked, and the daemons on them, under a clock that the
@@ -73,6 +74,7 @@ class Side {
   Wellbeing wellbeing;  ///< of each of its VMs
   std::vector<Event> events;
   std::vector<PastMove> moves;
+  test::FakeTokens tokens;  ///< of agents
   std::size_t count(const std::string& kind) const;
 
   // What was asked of it as a destination.

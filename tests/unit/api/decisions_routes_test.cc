@@ -31,6 +31,8 @@ std::vector<Door> doors() {
       {kApi + "/reservations/op-1/renew", "{}", 200, "renew op-1", true},
       {kApi + "/reservations/op-1/release", "{}", 200, "release op-1", true},
       {kApi + "/reservations/op-1/commit", R"({"autostart":true,"moves":[]})", 200, "commit op-1"},
+      {kApi + "/reservations/op-1/agent-token", R"({"token":"0123456789abcdef"})", 200,
+       "token of op-1"},
       {kApi + "/reservations/op-1/revive", "{}", 200, "revive op-1", true},
       {kApi + "/reservations/op-1/return", "{}", 202, "return op-1", true}};
 }
@@ -145,7 +147,10 @@ TEST_CASE("a wrong member is named") {
       {"/operations/op-1/abort", R"({"fenced":1})", "fenced"},
       {"/reservations", R"({})", "operation"},
       {"/reservations/op-1/commit", R"({"autostart":1,"moves":[]})", "autostart"},
-      {"/reservations/op-1/commit", R"({"autostart":true})", "moves"}};
+      {"/reservations/op-1/commit", R"({"autostart":true})", "moves"},
+      {"/reservations/op-1/agent-token", R"({})", "token"},
+      {"/reservations/op-1/agent-token", R"({"token":""})", "token"},
+      {"/reservations/op-1/agent-token", R"({"token":["x"]})", "token"}};
   for (const auto& [path, body, member] : wrong) {
     INFO(path << " " << body);
     const auto got = client.post(kApi + path, body);

@@ -184,3 +184,26 @@ TEST_CASE("who is to call by vsock is told the port of this host, and whether an
   config.echo.listen_tls = "192.0.2.1:8687";
   CHECK(enrollWish(config, request).listens);
 }
+
+TEST_CASE("a token that came with its VM takes the place of what is there") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path + "/agents");
+  const std::string token(64, 'a');
+  REQUIRE(tokens.keep(kVm, token));
+  CHECK(tokens.read(kVm).value() == token);
+  CHECK(modeOf(tokens.file(kVm)) == 0600);
+  REQUIRE(tokens.keep(kVm, std::string(16, 'b')));
+  CHECK(tokens.read(kVm).value() == std::string(16, 'b'));
+  CHECK(had(tokens.make(kVm)));  // it is one to go on with
+}
+
+TEST_CASE("what is no token is not taken, and what is there stays") {
+  const Folder folder;
+  const AgentTokens tokens(folder.path + "/agents");
+  const std::string token(64, 'a');
+  REQUIRE(tokens.keep(kVm, token));
+  for (const auto& text : {std::string(), std::string(15, 'a'), std::string(257, 'a'),
+                           token + "\n" + token, token + " ", token + "\x80"})
+    CHECK(tokens.keep(kVm, text).error().code == Code::invalid);
+  CHECK(tokens.read(kVm).value() == token);
+}

@@ -110,6 +110,9 @@ TEST_CASE("each question is the request that the API names, with the token and t
   CHECK(asked.back().line() == "POST /api/v1/reservations/op-1/release HTTP/1.1");
   CHECK(pair.get(peer.revive("op-1")));
   CHECK(asked.back().line() == "POST /api/v1/reservations/op-1/revive HTTP/1.1");
+  CHECK(pair.get(peer.takeToken("op-1", "0123456789abcdef\"")));
+  CHECK(asked.back().line() == "POST /api/v1/reservations/op-1/agent-token HTTP/1.1");
+  CHECK(asked.back().body == R"({"token":"0123456789abcdef\""})");
   CHECK(pair.get(peer.commit("op-1", commit)));
   CHECK(asked.back().line() == "POST /api/v1/reservations/op-1/commit HTTP/1.1");
   CHECK(wire::commitOrder(asked.back().body) == commit);
