@@ -100,7 +100,7 @@ class SocketSource : public Source {
       for (std::size_t i = 0; i < rtts.size(); ++i)
         if (rtts[i])
           set(round, columns.rtts[i], *rtts[i], "guest_tcp_rtt_seconds",
-              {{"scope", kScopeNames[scope]}, {"quantile", kQuantiles[i]}});
+              {{"scope", kScopeNames[scope]}, {"probability", kQuantiles[i]}});
       if (summary.loss_ratio)
         set(round, columns.loss, *summary.loss_ratio, "guest_tcp_loss_ratio",
             {{"scope", kScopeNames[scope]}});

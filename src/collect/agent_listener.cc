@@ -71,12 +71,30 @@ Result<void> AgentListener::start() {
     admit(std::move(*door));
     tasks_.spawn("renewal of the certificate for agents", renew());
   }
-  if (options_.vsock_port != 0) {
-    auto door = openVsockDoor(loop_, options_.vsock_port);
-    if (!door) return fail(door.error());
-    admit(std::move(*door));
-  }
+  if (options_.vsock_port != 0 && !openVsock()) tasks_.spawn("a vsock port", awaitVsock());
   return {};
+}
+
+bool AgentListener::openVsock() {
+  auto door = openVsockDoor(loop_, options_.vsock_port);
+  if (!door) {
+    if (vsock_fault_ != door.error().message) log(Level::warning, door.error().message);
+    vsock_fault_ = door.error().message;
+    return false;
+  }
+  vsock_fault_.clear();
+  admit(std::move(*door));
+  return true;
+}
+
+asio::awaitable<void> AgentListener::awaitVsock() {
+  do co_await pause(options_.vsock_retry);
+  while (!openVsock());
+}
+
+std::vector<std::string> AgentListener::faults() const {
+  if (vsock_fault_.empty()) return {};
+  return {vsock_fault_ + "; agents that call by vsock are not heard until then"};
 }
 
 void AgentListener::admit(AgentDoor door) {

@@ -29,6 +29,7 @@ struct AgentListenerOptions {
   CallerLimits::Options limits = {};
   Millis login_deadline{10'000};  ///< for the handshake and the login together
   Millis renewal{3'600'000};      ///< how often certificate and key are read again
+  Millis vsock_retry{30'000};     ///< how often a vsock port that cannot be had is tried
 };
 
 /// What became of calls, since the start.
@@ -61,7 +62,10 @@ class AgentListener {
   ~AgentListener();
 
   /// Opens what the options name, and lets callers in from then on. Reads certificate and key here.
+  /// A vsock port that cannot be had is no failure: the kernel's module may be loaded later.
   Result<void> start();
+  /// What cannot be listened on now, each a sentence that says what to do.
+  std::vector<std::string> faults() const;
   /// Lets callers in through a door of the caller's making.
   void admit(AgentDoor door);
   /// Closes the doors and whoever has not logged in; channels that were handed on stay.
@@ -83,6 +87,8 @@ class AgentListener {
   /// Gives the VM whose token it is.
   boost::asio::awaitable<Result<Uuid>> check(const Origin& origin, echo::Login login);
   boost::asio::awaitable<void> renew();
+  bool openVsock();
+  boost::asio::awaitable<void> awaitVsock();
   void offend(const Origin& origin);
   void deny(const Origin& origin, std::optional<Uuid> vm, const std::string& what);
 
@@ -94,6 +100,8 @@ class AgentListener {
   std::shared_ptr<const TlsIdentity> identity_;
   std::map<std::string, std::chrono::steady_clock::time_point> told_;  ///< denials, by origin
   CallCounts counts_;
+  std::string
+      vsock_fault_;  ///< why nobody can call by vsock; empty: anybody can, or it is not wanted
   BlockingPool files_;
   TaskGroup tasks_;
 };

@@ -1,8 +1,10 @@
 #include "daemon/service.h"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <iterator>
 #include <set>
 #include <vector>
 
@@ -96,6 +98,8 @@ struct Service::Parts {
               const std::vector<Vm>& vms);
   Wellbeing wellbeing(const Uuid& vm);
   Result<void> listenToAgents();
+  /// Settings of this host that cannot be followed now.
+  std::vector<std::string> hostFaults() const;
   asio::awaitable<CheckUp> gatherCheckUp();
   void makeDecisions(std::vector<fleet::PeerOptions> peers);
   void report(Event event);
@@ -171,7 +175,7 @@ daemon::Parts Service::Parts::backendParts() {
                            .duration_ms = static_cast<std::uint32_t>(order.duration.count())},
                           kLoadDeadline);
       },
-      .host_faults = [this] { return host_faults; },
+      .host_faults = [this] { return hostFaults(); },
       .worst_loop_lag_seconds = [this] { return lag.worst(); },
       .requests_refused = [this] { return server ? server->counts().refused : 0; },
       .peers =
@@ -205,7 +209,7 @@ asio::awaitable<CheckUp> Service::Parts::gatherCheckUp() {
                               .backend = backend,
                               .host = inventory.host(),
                               .environments = std::move(environments),
-                              .host_faults = host_faults,
+                              .host_faults = hostFaults(),
                               .peers = decisions->peerStates(),
                               .duplicates = decisions->duplicates(),
                               .guest = [this](Uuid vm) { return guestOf(places, vm); }});
@@ -277,6 +281,12 @@ Wellbeing Service::Parts::wellbeing(const Uuid& uuid) {
   out.cpu_delay_cores = vm->usage.cpu_delay_cores;
   out.work_units_per_s = vm->usage.work_units_per_second;
   out.ticks = backend.latestOf({uuid, Source::guest}, "guest_ticks_total");
+  return out;
+}
+
+std::vector<std::string> Service::Parts::hostFaults() const {
+  auto out = host_faults;
+  if (listener) std::ranges::move(listener->faults(), std::back_inserter(out));
   return out;
 }
 

@@ -96,8 +96,8 @@ void statistics(const CheckUp& up, HostFindings& found) {
               "boot it with the kernel parameter psi=1", "cat /proc/pressure/cpu");
   for (const auto& fault : up.host_faults)
     found.add(Severity::warning, "host.setting", printable(fault),
-              "this host's own figures may be wrong", "correct the configuration",
-              "virtseer config check");
+              "what it sets is not so: figures of this host may be wrong, or agents not heard",
+              "do what it says, or correct the configuration", "virtseer config check");
 }
 
 void machine(const CheckUp& up, HostFindings& found) {

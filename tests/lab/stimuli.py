@@ -291,7 +291,7 @@ NETWORK = [
              rows("sockets",
                   (Change("guest_tcp_listeners"), exactly(1)),
                   (Value("guest_tcp_connections", scope="remote", state="established"), exactly(3)),
-                  (Value("guest_tcp_rtt_seconds", scope="remote", quantile="0.5"), between(1e-6, 0.2)),
+                  (Value("guest_tcp_rtt_seconds", scope="remote", probability="0.5"), between(1e-6, 0.2)),
                   (Cell("listeners", "connections", port=80), exactly(3)),
                   (Cell("peers", "connections", address=HOST, port=80, direction="in"), exactly(3)),
                   (Cell("protocols", "connections", service="http", scope="remote"), exactly(3)))

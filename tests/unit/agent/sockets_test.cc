@@ -240,7 +240,7 @@ TEST_CASE(
     const auto told = read(round * 5000);
     CHECK(told.at(established) >= 2);
     CHECK(told.at("guest_tcp_listeners") >= 1);
-    CHECK(told.contains("guest_tcp_rtt_seconds{quantile=0.5,scope=loopback}"));
+    CHECK(told.contains("guest_tcp_rtt_seconds{probability=0.5,scope=loopback}"));
   }
   const std::size_t known = columns.size();
   source->select(false);

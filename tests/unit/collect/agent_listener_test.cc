@@ -403,3 +403,20 @@ TEST_CASE("tokens are compared whole and read from files that only their owner m
                                   bench.folder / (kOther.text() + ".token"));
   CHECK_FALSE(readAgentToken(bench.folder, kOther));
 }
+
+TEST_CASE("a vsock port that cannot be had keeps nothing from starting, and is taken once it can") {
+  constexpr std::uint32_t kPort = 58'687;
+  Bench bench;
+  // Where the kernel has no vsock at all, that is what is in the way.
+  auto other = openVsockDoor(bench.loop.get_executor(), kPort);
+  AgentListenerOptions options;
+  options.vsock_port = kPort;
+  options.vsock_retry = Millis(5);
+  auto& listener = bench.make(options);
+  REQUIRE(listener.start());
+  REQUIRE(listener.faults().size() == 1);
+  CHECK(listener.faults()[0].find("echo.listen_vsock 58687") == 0);
+  if (!other) return;
+  other->socket.close();
+  CHECK(bench.until([&] { return listener.faults().empty(); }));
+}
