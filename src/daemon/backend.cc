@@ -281,6 +281,19 @@ api::Health DaemonBackend::health() {
   return out;
 }
 
+Wellbeing DaemonBackend::wellbeing(const Uuid& uuid) {
+  Wellbeing out;
+  const auto found = vm(uuid.text());
+  if (!found) return out;
+  out.agent = goesAlong(found->agent);
+  if (found->agent.last_echo) out.echo_age = clock_.wall() - *found->agent.last_echo;
+  out.cpu_cores = found->usage.cpu_cores;
+  out.cpu_delay_cores = found->usage.cpu_delay_cores;
+  out.work_units_per_s = found->usage.work_units_per_second;
+  out.ticks = latestOf({uuid, Source::guest}, "guest_ticks_total");
+  return out;
+}
+
 std::vector<std::string> DaemonBackend::problems(const api::Health& health) {
   std::vector<std::string> out;
   for (const auto& environment : health.environments) {

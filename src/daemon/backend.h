@@ -83,6 +83,8 @@ class DaemonBackend final : public api::Backend {
       std::string vm, api::CollectionChange change) override;
   /// The last value of a stream's first series of that metric.
   std::optional<double> latestOf(StreamId stream, std::string_view metric);
+  /// How a VM here does, without its I/O errors; of one that is not known, nothing.
+  Wellbeing wellbeing(const Uuid& uuid);
 
  private:
   api::HostView self();

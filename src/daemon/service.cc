@@ -96,7 +96,6 @@ struct Service::Parts {
   collect::ReportSink guestReports();
   void listed(platform::Environment& environment, const std::string& uri,
               const std::vector<Vm>& vms);
-  Wellbeing wellbeing(const Uuid& vm);
   Result<void> listenToAgents();
   /// Settings of this host that cannot be followed now.
   std::vector<std::string> hostFaults() const;
@@ -271,19 +270,6 @@ void Service::Parts::storeSwapped() {
   if (decisions) decisions->storeSwapped();
 }
 
-Wellbeing Service::Parts::wellbeing(const Uuid& uuid) {
-  Wellbeing out;
-  const auto vm = backend.vm(uuid.text());
-  if (!vm) return out;
-  out.agent = goesAlong(vm->agent);
-  if (vm->agent.last_echo) out.echo_age = clock.wall() - *vm->agent.last_echo;
-  out.cpu_cores = vm->usage.cpu_cores;
-  out.cpu_delay_cores = vm->usage.cpu_delay_cores;
-  out.work_units_per_s = vm->usage.work_units_per_second;
-  out.ticks = backend.latestOf({uuid, Source::guest}, "guest_ticks_total");
-  return out;
-}
-
 std::vector<std::string> Service::Parts::hostFaults() const {
   auto out = host_faults;
   if (listener) std::ranges::move(listener->faults(), std::back_inserter(out));
@@ -307,7 +293,7 @@ void Service::Parts::makeDecisions(std::vector<fleet::PeerOptions> peers) {
   decisions = std::make_unique<DaemonDecisions>(
       loop, clock, config, inventory, store, *places.front().environment, std::move(peers),
       DaemonDecisions::Parts{
-          .wellbeing = [this](const Uuid& vm) { return wellbeing(vm); },
+          .wellbeing = [this](const Uuid& vm) { return backend.wellbeing(vm); },
           .report = [this](Event event) { report(std::move(event)); },
           .failed = [this](const std::string& name,
                            const std::string& what) { stop(name + " ended: " + what); },
