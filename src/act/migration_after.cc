@@ -250,7 +250,8 @@ asio::awaitable<void> Migration::handOverToken() {
     if (done || !putOff(done.error())) break;
     co_await pause(kSlowPoll);
   }
-  if (done) co_return;
+  // Given up, since the daemon stops: its next life does it.
+  if (done || done.error().code == Code::cancelled) co_return;
   const auto why = printable(done.error().message);
   if (!taken)
     advise(fmt::format("its agent calls by a token that did not follow it ({}): enroll it at {}",
@@ -265,6 +266,8 @@ asio::awaitable<void> Migration::handOverToken() {
 /// Nothing to send is no failure. `taken`: the destination has it.
 asio::awaitable<Result<void>> Migration::sendToken(bool& taken) {
   auto& tokens = *shared_.context.tokens;
+  // A secret is for the destination alone, whoever has its address by now.
+  if (const auto answer = co_await askThere(); !answer) co_return fail(answer.error());
   auto token = co_await tokens.read(op_.vm);
   if (!token) co_return fail(token.error());
   if (!*token) co_return Result<void>{};

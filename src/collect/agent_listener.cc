@@ -94,7 +94,7 @@ asio::awaitable<void> AgentListener::awaitVsock() {
 
 std::vector<std::string> AgentListener::faults() const {
   if (vsock_fault_.empty()) return {};
-  return {vsock_fault_ + "; agents that call by vsock are not heard until then"};
+  return {vsock_fault_ + "; agents that call by vsock are not heard, it is tried every 30 s"};
 }
 
 void AgentListener::admit(AgentDoor door) {
