@@ -121,6 +121,8 @@ void Session::chooseNext(std::int64_t now_ms) {
     hello_due_ = false;
   } else if (announced_ < columns_.size()) {
     current_ = nextCatalogue();
+  } else if (sources_ != told_sources_) {
+    current_ = nextSources();
   } else if (!answers_.empty()) {
     current_ = std::move(answers_.front());
     answers_.pop_front();
@@ -130,7 +132,7 @@ void Session::chooseNext(std::int64_t now_ms) {
   }
 }
 
-std::string Session::hello(std::int64_t now_ms) const {
+std::string Session::hello(std::int64_t now_ms) {
   echo::Hello hello;
   hello.nonce = nonce_;
   hello.agent_version = options_.version;
@@ -141,8 +143,13 @@ std::string Session::hello(std::int64_t now_ms) const {
   hello.mono_ms = now_ms;
   hello.interval_ms = options_.interval_ms;
   hello.role = options_.role;
-  hello.sources = sources_;
+  hello.sources = told_sources_ = sources_;
   return echo::encode(hello);
+}
+
+std::string Session::nextSources() {
+  told_sources_ = sources_;
+  return echo::encode(echo::Sources{sources_});
 }
 
 std::string Session::nextCatalogue() {

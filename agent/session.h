@@ -40,7 +40,7 @@ class Session {
 
   /// The catalogue that this session announces; columns may be added at any time.
   Columns& columns() { return columns_; }
-  /// Collector -> "on" or why it is off; told in the next Hello.
+  /// Collector -> "on" or why it is off; told in each Hello, and again where it has changed since.
   void setSources(std::map<std::string, std::string> sources) { sources_ = std::move(sources); }
   void setInterval(std::uint32_t interval_ms) { options_.interval_ms = interval_ms; }
 
@@ -88,12 +88,13 @@ class Session {
   void take(const echo::Greeting& greeting);
   void take(const echo::Settings& settings);
   void chooseNext(std::int64_t now_ms);
-  std::string hello(std::int64_t now_ms) const;
+  std::string hello(std::int64_t now_ms);
+  std::string nextSources();
   std::string nextCatalogue();
 
   Options options_;
   Columns columns_;
-  std::map<std::string, std::string> sources_;
+  std::map<std::string, std::string> sources_, told_sources_;
   EchoRing ring_;
   echo::FrameReader reader_;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <tuple>
 
 #include "base/log.h"
 #include "decide/words.h"
@@ -79,6 +80,18 @@ std::shared_ptr<Arrival> ArrivalDesk::of(const Uuid& vm) const {
   for (const auto& [id, arrival] : arrivals)
     if (arrival->operation.vm == vm && !arrival->over()) return arrival;
   return nullptr;
+}
+
+std::shared_ptr<Arrival> ArrivalDesk::newest(const Uuid& vm) const {
+  const auto age = [](const Arrival& one) {
+    return std::tie(one.operation.created, one.operation.id);
+  };
+  std::shared_ptr<Arrival> out;
+  for (const auto& [id, arrival] : arrivals)
+    if (arrival->operation.vm == vm && arrival->operation.confirmed &&
+        (!out || age(*out) < age(*arrival)))
+      out = arrival;
+  return out;
 }
 
 std::shared_ptr<Arrival> ArrivalDesk::find(const std::string& id) const {

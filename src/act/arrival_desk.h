@@ -98,6 +98,8 @@ struct ArrivalDesk {
   /// The arrival of this VM that has not ended.
   std::shared_ptr<Arrival> of(const Uuid& vm) const;
   std::shared_ptr<Arrival> find(const std::string& id) const;
+  /// The last one by which this VM came, ended or not; one that never came is none.
+  std::shared_ptr<Arrival> newest(const Uuid& vm) const;
   /// The source's daemon; null: none of the peers is known to be it.
   std::shared_ptr<Peer> source(const Uuid& host, const std::string& name) const;
   /// By the name under which it was known when the claim was made, too.

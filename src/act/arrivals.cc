@@ -16,6 +16,7 @@ namespace {
 
 using ArrivalPtr = std::shared_ptr<Arrival>;
 
+constexpr Millis kTokenFollows{60'000};
 constexpr std::size_t kMostTakenUp = 1'000;
 
 std::unexpected<Error> unknown(const std::string& operation) {
@@ -260,8 +261,44 @@ asio::awaitable<Result<void>> Arrivals::takeToken(std::string operation, std::st
   if (!here) co_return fail(here.error());
   if (here->state == Presence::State::absent)
     co_return fail(Code::refused, fmt::format("{} is not here", vmOf(claim)));
+  if (claim.record.token_taken) co_return Result<void>{};
+  if (const auto later = desk->newest(claim.vm); later && later != arrival)
+    co_return fail(Code::refused, fmt::format("{} has come anew since, by operation {}",
+                                              vmOf(claim), later->operation.id));
   if (!desk->context.tokens) co_return fail(Code::unsupported, "no agent calls here");
-  co_return co_await desk->context.tokens->keep(claim.vm, std::move(token));
+  if (desk->context.changing && desk->context.changing(claim.vm))
+    co_return fail(Code::busy, fmt::format("{} is being enrolled", vmOf(claim)));
+  const auto kept = co_await desk->context.tokens->keep(claim.vm, std::move(token));
+  if (!kept) co_return kept;
+  auto next = claim;
+  next.record.token_taken = true;
+  const auto written = co_await desk->keep(arrival, std::move(next));
+  if (!written) co_return written;
+  desk->report(
+      claim, Severity::info, "vm.token_taken",
+      fmt::format("the token of {}'s agent came after it from {}", vmOf(claim), fromOf(claim)));
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> Arrivals::settleToken(Uuid vm) {
+  auto* desk = impl_.get();
+  const auto arrival = desk->newest(vm);
+  if (!arrival) co_return;
+  const auto turn = co_await arrival->turn.take();
+  if (arrival->operation.record.token_taken) co_return;
+  auto next = arrival->operation;
+  next.record.token_taken = true;
+  // What cannot be written down holds for as long as this daemon runs.
+  if (!co_await desk->keep(arrival, next)) arrival->operation = std::move(next);
+}
+
+bool Arrivals::awaitsToken(const Uuid& vm) const {
+  if (expects(vm)) return true;
+  const auto arrival = impl_->newest(vm);
+  if (!arrival) return false;
+  const auto& claim = arrival->operation;
+  return claim.state == OperationState::done && !claim.record.token_taken && claim.ended &&
+         impl_->clock.wall() - *claim.ended < kTokenFollows;
 }
 
 asio::awaitable<Result<void>> Arrivals::revive(std::string operation) {

@@ -60,7 +60,9 @@ struct ArrivalContext {
   std::function<HostRoom()> room;
   /// Moves that come with a VM; those that are known here stay.
   std::function<void(const Uuid&, std::vector<PastMove>)> adopt;
-  Tokens* tokens = nullptr;                                   ///< not set: none is taken
+  Tokens* tokens = nullptr;  ///< not set: none is taken
+  /// True while a person has a VM here enrolled. Not set: nobody does.
+  std::function<bool(const Uuid&)> changing = nullptr;
   std::function<Result<Operation>(const std::string&)> sent;  ///< our own migration of this id
   std::function<void(Event)> report;
   Pause pause = timerPause;  ///< how the watch waits
@@ -90,9 +92,16 @@ class Arrivals {
   boost::asio::awaitable<Result<void>> release(std::string operation);
   /// The source's word that its copy is off and the VM this host's. May be repeated.
   boost::asio::awaitable<Result<void>> commit(std::string operation, CommitOrder order);
-  /// The token of the agent of a VM that was taken over. May be repeated. refused: the VM was not
-  /// taken over by this operation, or has left since; invalid, full, failed: as Tokens::keep().
+  /// The token of the agent of a VM that was taken over; once: said again it changes nothing, since
+  /// the VM may have been enrolled anew. refused: the VM was not taken over by this operation, or
+  /// has left or come anew since; busy: it is being enrolled; unreachable: that it came cannot be
+  /// written down; invalid, full, failed: as Tokens::keep(). Reports vm.token_taken.
   boost::asio::awaitable<Result<void>> takeToken(std::string operation, std::string token);
+  /// A person sees to the token of this VM here: none that is still to follow it is taken.
+  boost::asio::awaitable<void> settleToken(Uuid vm);
+  /// True while the token of this VM may still follow it: its move has not ended, or did so within
+  /// the last minute.
+  bool awaitsToken(const Uuid& vm) const;
   /// Starts a VM once that died here after its source was proven off. refused in every other case.
   boost::asio::awaitable<Result<void>> revive(std::string operation);
 

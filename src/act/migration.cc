@@ -130,7 +130,7 @@ asio::awaitable<Migration::MaybeOff> Migration::reserve() {
       reserveOrder(op_, shared_.context.self(), std::exchange(live_xml_, {}), copied_, storage_);
   order.unlocked = unlocked_;
   const auto answer = co_await there->reserve(std::move(order));
-  if (!answer) co_return CallOff{OperationState::refused, answer.error().in(toName()).message};
+  if (!answer) co_return CallOff{OperationState::refused, answer.error().message};
   if (!allHeld(answer->checks))
     co_return CallOff{OperationState::refused, toName() + ": " + faults(answer->checks)};
   if (!answer->reservation)
@@ -213,7 +213,7 @@ asio::awaitable<Migration::MaybeOff> Migration::lastLook() {
   const auto listed = std::ranges::find(*placed, op_.vm, &PlacedVm::uuid);
   if (listed != placed->end()) metadata_ = listed->metadata;
   const auto before = co_await askThere();
-  if (!before) co_return CallOff{OperationState::refused, before.error().in(toName()).message};
+  if (!before) co_return CallOff{OperationState::refused, before.error().message};
   const auto state = before->presence.state;
   if (state != State::absent && state != State::off)
     co_return CallOff{OperationState::refused,

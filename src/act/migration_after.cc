@@ -248,19 +248,25 @@ asio::awaitable<void> Migration::handOverToken() {
   for (int tries = 0; tries < kHandOverTries; ++tries) {
     done = co_await sendToken(taken);
     if (done || !putOff(done.error())) break;
-    co_await pause(kSlowPoll);
+    co_await pause(done.error().code == Code::busy ? kBusyPause : kSlowPoll);
   }
   // Given up, since the daemon stops: its next life does it.
   if (done || done.error().code == Code::cancelled) co_return;
   const auto why = printable(done.error().message);
-  if (!taken)
-    advise(fmt::format("its agent calls by a token that did not follow it ({}): enroll it at {}",
-                       why, toName()));
-  report("vm.token_left", Severity::warning,
-         taken ? fmt::format("the token of {}'s agent is at {} and could not be deleted here: {}",
-                             vmName(), toName(), why)
-               : fmt::format("the token of {}'s agent did not follow it to {}: {}", vmName(),
-                             toName(), why));
+  std::string told;
+  if (taken) {
+    advise(fmt::format("delete the token of its agent at {}, where it would still be taken: {}",
+                       fromName(), why));
+    told = fmt::format("the token of {}'s agent is at {} and could not be deleted here", vmName(),
+                       toName());
+  } else {
+    // Of what nobody answered it is not known whether it arrived.
+    const auto* how = silence(done.error()) ? "may not have followed it" : "did not follow it";
+    advise(fmt::format("its agent calls by a token that {} ({}): enroll it at {}", how, why,
+                       toName()));
+    told = fmt::format("the token of {}'s agent {} to {}", vmName(), how, toName());
+  }
+  report("vm.token_left", Severity::warning, fmt::format("{}: {}", told, why));
 }
 
 /// Nothing to send is no failure. `taken`: the destination has it.

@@ -181,6 +181,8 @@ asio::awaitable<void> Migration::finish(OperationState state, std::string messag
   const auto text = fmt::format("migration of {} to {}: {}", vmName(), toName(), message);
   if (state == OperationState::done || state == OperationState::aborted)
     report("operation.finished", Severity::info, text);
+  else if (state == OperationState::refused)
+    report("operation.refused", Severity::warning, text);
   else
     report("operation.failed",
            state == OperationState::needs_person ? Severity::error : Severity::warning, text);

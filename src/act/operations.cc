@@ -177,10 +177,29 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
   question.dry_run = true;
   auto answer = co_await (*peer)->reserve(std::move(question));
   if (!answer)
-    out.checks.push_back({"destination", false, answer.error().in((*peer)->name()).message});
+    out.checks.push_back({"destination", false, answer.error().message});
   else
     std::ranges::move(answer->checks, std::back_inserter(out.checks));
   co_return out;
+}
+
+asio::awaitable<Result<void>> Operations::mayBegin(MigrationOrder order) {
+  auto& shared = impl_->shared;
+  if (busy(order.vm) || impl_->arriving(order) || impl_->changing(order.vm))
+    co_return Result<void>{};
+  const auto vm = shared.context.vm(order.vm);
+  if (!vm) co_return fail(vm.error());
+  const auto peer = shared.peers.find(order.to);
+  if (!peer) co_return fail(peer.error());
+  const auto facts =
+      co_await gatherFacts(shared, order.vm, order.origin, *peer, order.copy_storage);
+  if (!facts) co_return fail(facts.error().in("libvirt here"));
+  if (facts->presence.state == Presence::State::absent)
+    co_return fail(impl_->notHere(order, vm->name));
+  if (const auto checks = preflight(*facts).checks; !allHeld(checks))
+    co_return fail(Code::refused, fmt::format("{} is not moved to {}: {}", printable(vm->name),
+                                              printable((*peer)->name()), faults(checks)));
+  co_return Result<void>{};
 }
 
 asio::awaitable<Result<Operation>> Operations::migrate(MigrationOrder order) {

@@ -96,9 +96,15 @@ class Operations {
   /// All checks, nothing is changed or held. Code::not_found: no such VM or peer.
   boost::asio::awaitable<Result<MigrationPreview>> preview(MigrationOrder order);
 
+  /// What can be told here and at once to a person who wants a move, and would else be read from an
+  /// operation that ended as refused: refused with all that pre-flight here finds. The destination
+  /// is not asked, and what migrate() says itself, as of another operation of the VM, is left to
+  /// it.
+  boost::asio::awaitable<Result<void>> mayBegin(MigrationOrder order);
+
   /// Writes the operation down and starts it. invalid, not_found, refused (policy, another
   /// operation of this VM), busy (bound), unreachable (store or libvirt): nothing was begun. What
-  /// pre-flight finds later ends the operation as refused.
+  /// pre-flight finds, here or there, ends the operation as refused.
   boost::asio::awaitable<Result<Operation>> migrate(MigrationOrder order);
 
   /// Asks a running one to end; what has switched over already is not taken back. Returns once the

@@ -13,7 +13,8 @@
 
 namespace virtseer::act {
 
-/// The daemon of another host. Loop thread; every call has a deadline of a few seconds.
+/// The daemon of another host. Loop thread; every call has a deadline of a few seconds. The message
+/// of an error names the host.
 /// Code::unreachable and Code::timeout mean silence, from which nothing follows; every other
 /// failure is an answer, but Code::cancelled, which is the end of a question that was given up
 /// here.

@@ -47,7 +47,7 @@ struct Explanation {
 
 /// A move that somebody asks for.
 struct MigrateRequest {
-  std::string to;  ///< host's name or UUID; empty: the best one of the ranking
+  std::string to;  ///< host's name or UUID; empty: the best one; see decide::destination
   bool dry_run = false;
   std::optional<bool> copy_storage;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -29,11 +30,26 @@ bool isName(std::string_view name) {
                      [](char c) { return isLower(c) || isDigit(c) || c == '_'; });
 }
 
-/// Prometheus keeps names with two underscores for itself, `le` and `quantile` for histograms, and
-/// `exported_` for labels that had to give way.
+/// Prometheus keeps names with two underscores for itself.
 bool isLabelName(std::string_view name) {
-  return isName(name) && !name.starts_with("__") && !name.starts_with("exported_") &&
-         name != "le" && name != "quantile";
+  return isName(name) && !name.starts_with("__");
+}
+
+/// As Prometheus does with a target's own labels: those that say whose a series is, and what it
+/// keeps for histograms and summaries, have a label of the same name give way.
+std::string shownLabel(const std::string& name) {
+  static constexpr std::array<std::string_view, 5> kTaken{"domain", "uuid", "host", "le",
+                                                          "quantile"};
+  return std::ranges::find(kTaken, name) == kTaken.end() ? name : "exported_" + name;
+}
+
+/// True if another label of the series is shown by this name.
+template <class Labels>
+bool isTaken(std::string_view name, const Labels& labels) {
+  static constexpr std::string_view kExported = "exported_";
+  return name.starts_with(kExported) && std::ranges::any_of(labels, [&](const auto& other) {
+           return other.first == name.substr(kExported.size()) && shownLabel(other.first) == name;
+         });
 }
 
 /// Under which name a series is shown, see MetricsText.
@@ -278,13 +294,11 @@ void MetricsText::addValue(const LatestView& value) {
   std::string name;
   Family* const family = this->family(value, name);
   std::string sample = name + "{" + entity;
-  const bool named = std::all_of(value.name.labels.begin(), value.name.labels.end(),
-                                 [](const auto& label) { return isLabelName(label.first); });
-  for (const auto& [label, text] : value.name.labels) {
-    // As Prometheus does with a target's own labels.
-    const bool ours = label == "domain" || label == "uuid" || label == "host";
-    appendLabel(sample, ours ? "exported_" + label : label, text);
-  }
+  const auto& labels = value.name.labels;
+  const bool named = std::ranges::all_of(labels, [&](const auto& label) {
+    return isLabelName(label.first) && !isTaken(label.first, labels);
+  });
+  for (const auto& [label, text] : labels) appendLabel(sample, shownLabel(label), text);
   sample += "} ";
   if (!family || !named || !seen_.insert(sample).second) {
     ++skipped_;

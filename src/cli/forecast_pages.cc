@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 #include "cli/body.h"
@@ -37,6 +38,19 @@ std::string recordText(const Json& item, const char* target) {
              of = number(item, {"record", target, "recent", "of"});
   if (!held || !of || *of <= 0) return "none scored yet";
   return fmt::format("{} of the last {}", countText(held), countText(of));
+}
+
+/// What speaks against a band's promise; empty: nothing does. Three and a half standard deviations
+/// below what is promised: outcomes of horizons that overlap are alike, so less may be chance.
+std::string brokenText(const Json& item, const char* target, const char* word) {
+  constexpr double kPromised = 0.95, kFewest = 30, kFar = 3.5;
+  const auto held = number(item, {"record", target, "recent", "held"}),
+             of = number(item, {"record", target, "recent", "of"});
+  if (!held || !of || *of < kFewest) return "";
+  if (*held >= kPromised * *of - kFar * std::sqrt(*of * kPromised * (1 - kPromised))) return "";
+  return fmt::format(
+      "{} within {}, {}: the band held {} times, less often than the 95 % that it promises",
+      rawText(item, {"resource"}), horizonText(item), word, recordText(item, target));
 }
 
 void addTarget(Columns& table, const Json& item, const char* target, const char* word) {
@@ -78,6 +92,8 @@ Result<std::string> forecastText(std::string_view body, std::size_t room) {
   for (const Json& item : *items) {
     addTarget(table, item, "level", "mean");
     addTarget(table, item, "peak", "peak");
+    for (const auto& [target, word] : {std::pair("level", "mean"), std::pair("peak", "peak")})
+      if (auto broken = brokenText(item, target, word); !broken.empty()) notes.push_back(broken);
     if (const std::string note = rawText(item, {"note"}); !note.empty())
       notes.push_back(
           fmt::format("{} within {}: {}", rawText(item, {"resource"}), horizonText(item), note));
@@ -88,7 +104,8 @@ Result<std::string> forecastText(std::string_view body, std::size_t room) {
       "CPU is in cores. A forecast held if demand stayed below its 95 % value. The band comes "
       "from\n"
       "the VM's own outcomes, or from those of all VMs pooled; with none it is wide by "
-      "convention.");
+      "convention.\n"
+      "99 % is told once 500 outcomes are known.");
   page.list("notes", notes);
   page.list("not foreseen", missing);
   return page.take();

@@ -59,6 +59,11 @@ std::string emptyFault(const std::string& text) {
   return text.empty() ? "must not be empty" : "";
 }
 
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done; 1 failed, or the doctor found an error; 2 wrong usage or configuration;\n"
+    "3 no daemon answers; 4 refused; 5 nothing to do, the plan has no step; 6 an operation failed\n"
+    "and the VM is safe; 7 a VM needs a person.";
+
 /// What --vsock means without a port.
 constexpr const char* kUsualPort = "usual";
 
@@ -91,6 +96,7 @@ class Grammar {
         ->check(CLI::IsMember({"table", "json"}))
         ->type_name("FORMAT")
         ->capture_default_str();
+    app_.footer(kExitCodes);
     app_.require_subcommand(1);
     app_.fallthrough();
     addDaemon();

@@ -36,7 +36,7 @@ std::string dryRunText(const Json& run, std::size_t room) {
 std::string begunText(const Json& operation) {
   const std::string id = shownText(operation, {"id"});
   return fmt::format(
-      "{}, {}: operation {} has begun.\n"
+      "{}, {}: operation {} has begun; nothing moves if the destination refuses.\n"
       "Look at it: virtseer operation {}; stop it: virtseer abort {}\n",
       shownText(operation, {"vm_name"}), wayText(operation), id, id, id);
 }

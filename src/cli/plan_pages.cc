@@ -29,8 +29,8 @@ std::string hostNote(const Json& host) {
   if (truth(host, {"maintenance"})) out.emplace_back("in maintenance");
   if (auto shares = sharesText(host); !shares.empty()) out.push_back(std::move(shares));
   if (const auto lacking = number(host, {"vms_unforeseen"}); lacking && *lacking > 0)
-    out.push_back(fmt::format("{} of {} VMs without forecast yet", countText(lacking),
-                              countText(number(host, {"vms_running"}))));
+    out.push_back(fmt::format("{} of {} VMs without a forecast to plan with yet",
+                              countText(lacking), countText(number(host, {"vms_running"}))));
   return fmt::format("{}", fmt::join(out, "; "));
 }
 
@@ -47,6 +47,10 @@ Columns hostsOf(const Json& plan) {
                  {"FORESEEN FOR"},
                  {"NOTE"}});
   for (const Json& host : objects(plan, {"hosts"})) {
+    if (number(host, {"capacity_cpus"}).value_or(0) <= 0) {
+      table.add({rawText(host, {"name"}), "-", "-", "-", "-", hostNote(host)});
+      continue;
+    }
     const Json* contention = at(host, {"contention"});
     table.add({rawText(host, {"name"}),
                fmt::format("{} / {}", coresText(number(host, {"contention", "mean_cpus"})),

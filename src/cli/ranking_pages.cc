@@ -32,7 +32,9 @@ Columns hostsOf(const std::vector<Json>& hosts) {
   for (const Json& host : hosts)
     table.add({rawText(host, {"name"}), placeText(host),
                scored(host) ? scoreText(number(host, {"score"})) : "-",
-               contentionChange(at(host, {"before"}), at(host, {"after"})),
+               objects(host, {"parts"}).empty()
+                   ? "-"
+                   : contentionChange(at(host, {"before"}), at(host, {"after"})),
                truth(host, {"fits"}) ? costText(at(host, {"cost"})) : "-"});
   return table;
 }
@@ -51,6 +53,24 @@ Columns partsOf(const std::vector<Json>& hosts) {
                    scoreText(number(part, {"value"})), scoreText(number(part, {"weight"})),
                    rawText(part, {"words"})});
   return table;
+}
+
+std::string headline(const std::string& vm, const std::vector<Json>& hosts) {
+  const Json *best = nullptr, *here = nullptr;
+  for (const Json& host : hosts) {
+    if (!best && truth(host, {"fits"})) best = &host;
+    if (truth(host, {"current"})) here = &host;
+  }
+  if (!best) return fmt::format("{} fits on no other host", vm);
+  const auto named = [](const Json& host) {
+    return fmt::format("{} ({})", shownText(host, {"name"}), scoreText(number(host, {"score"})));
+  };
+  // What excludes the present host is that it is to be emptied.
+  if (!here || !objects(*here, {"excluded"}).empty() ||
+      number(*best, {"score"}) > number(*here, {"score"}))
+    return fmt::format("{} would best run on {}", vm, named(*best));
+  return fmt::format("no host is better for {} than {}, where it is; the best other one is {}", vm,
+                     named(*here), named(*best));
 }
 
 std::string exclusionText(const Json& exclusion) {
@@ -77,11 +97,7 @@ Result<std::string> rankingText(std::string_view body, std::size_t room) {
   if (!ranking) return fail(ranking.error());
   const std::string vm = shownText(*ranking, {"vm_name"});
   const auto hosts = objects(*ranking, {"hosts"});
-  std::string best;
-  for (const Json& host : hosts)
-    if (best.empty() && truth(host, {"fits"})) best = shownText(host, {"name"});
-  Page page(best.empty() ? fmt::format("{} fits on no other host", vm)
-                         : fmt::format("{} would best run on {}", vm, best));
+  Page page(headline(vm, hosts));
   page.line("as of", timeText(rawText(*ranking, {"made"})) + " UTC");
   std::vector<std::string> stays;
   for (const Json& reason : objects(*ranking, {"stays"})) stays.push_back(exclusionText(reason));

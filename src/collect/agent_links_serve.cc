@@ -182,6 +182,8 @@ void AgentLinks::take(Link& link, EchoOutcome outcome) {
     takeRow(link, std::move(*row));
   else if (const auto* state = std::get_if<echo::LoadState>(&outcome))
     takeLoadState(link, *state);
+  else if (auto* sources = std::get_if<echo::Sources>(&outcome))
+    link.view.sources = std::move(sources->states);
   else if (std::holds_alternative<EchoGreetAgain>(outcome))
     greet(link);
   else if (const auto* close = std::get_if<EchoClose>(&outcome))

@@ -1,5 +1,7 @@
 #include "collect/agent_listener.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -82,6 +84,8 @@ bool AgentListener::openVsock() {
     vsock_fault_ = door.error().message;
     return false;
   }
+  if (!vsock_fault_.empty())
+    log(Level::info, fmt::format("agents can call by vsock port {} now", options_.vsock_port));
   vsock_fault_.clear();
   admit(std::move(*door));
   return true;
@@ -224,7 +228,12 @@ asio::awaitable<Result<Uuid>> AgentListener::check(const Origin& origin, echo::L
   wipe(login.token);
   if (token) wipe(*token);
   if (right) co_return *vm;
-  const bool known = token || token.error().code != Code::not_found;
+  const bool none = !token && token.error().code == Code::not_found;
+  if (vm && none && callbacks_.arriving && callbacks_.arriving(*vm)) {
+    ++counts_.failed;
+    co_return fail(Code::busy, "the token of VM " + vm->text() + " has not come after it yet");
+  }
+  const bool known = !none;
   const std::string why = token ? "the token is wrong" : token.error().message;
   if (token || !known) offend(origin);  // of a file that cannot be read no caller is guilty
   ++counts_.denied;

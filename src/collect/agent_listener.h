@@ -55,6 +55,9 @@ class AgentListener {
                                std::string address)>
         offer;
     EventSink report;
+    /// True while a VM's token may still follow it here: its agent does no wrong by calling before.
+    /// Not set: none comes.
+    std::function<bool(Uuid vm)> arriving = nullptr;
   };
 
   AgentListener(boost::asio::any_io_executor loop, const Clock& clock, AgentListenerOptions options,

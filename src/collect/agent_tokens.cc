@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -11,6 +12,11 @@
 #include "virtseer/echo/wire.h"
 
 namespace virtseer::collect {
+
+bool isAgentToken(std::string_view token) {
+  return token.size() >= echo::kMinTokenBytes && token.size() <= echo::kMaxTextBytes &&
+         std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
+}
 
 Result<std::string> readAgentToken(const std::filesystem::path& folder, Uuid vm) {
   const auto file = folder / (vm.text() + ".token");
@@ -32,7 +38,7 @@ Result<std::string> readAgentToken(const std::filesystem::path& folder, Uuid vm)
   std::string_view content(buffer, static_cast<std::size_t>(size));
   std::string token(content.substr(0, content.find_first_of(" \t\r\n")));
   ::explicit_bzero(buffer, sizeof buffer);
-  if (token.size() < echo::kMinTokenBytes || token.size() > echo::kMaxTextBytes)
+  if (!isAgentToken(token))
     return failure(Code::invalid, "holds no token of 16 to 256 characters: enroll the VM again");
   return token;
 }

@@ -9,6 +9,9 @@
 
 namespace virtseer::collect {
 
+/// Whether this is a token: 16 to 256 characters, printable and without spaces.
+bool isAgentToken(std::string_view token);
+
 /// The token of a VM: the first word of the file UUID.token in `folder`, which only its owner may
 /// read. Blocks. not_found: there is none; refused: it is open to others; invalid: no file, or none
 /// with a token in it.

@@ -110,6 +110,12 @@ void EchoSession::take(const echo::Frame& frame, Timestamp wall, Instant now, Ou
       else
         fault("a load state: " + state.error(), out);
       return;
+    case echo::FrameType::sources:
+      if (auto sources = echo::decodeSources(frame.body))
+        out.emplace_back(std::move(*sources));
+      else
+        fault("what became of sources: " + sources.error(), out);
+      return;
     case echo::FrameType::greeting:
     case echo::FrameType::ack:
     case echo::FrameType::settings:

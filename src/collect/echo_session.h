@@ -89,8 +89,8 @@ struct EchoClose {
 struct EchoTooEarly {
   Timestamp last;  ///< of the stream's last row
 };
-using EchoOutcome =
-    std::variant<EchoConnected, EchoRow, echo::LoadState, EchoGreetAgain, EchoClose, EchoTooEarly>;
+using EchoOutcome = std::variant<EchoConnected, EchoRow, echo::LoadState, echo::Sources,
+                                 EchoGreetAgain, EchoClose, EchoTooEarly>;
 
 /// The daemon's end of the echo protocol on one channel: bytes and times in, outcomes out; no I/O,
 /// no clock. Whose echoes these are is known from the channel, nothing in a frame is asked.

@@ -14,7 +14,6 @@
 
 #include "base/descriptor.h"
 #include "collect/agent_tokens.h"
-#include "virtseer/echo/wire.h"
 
 namespace virtseer::daemon {
 
@@ -85,8 +84,7 @@ Result<std::string> AgentTokens::read(const Uuid& vm) const {
 }
 
 Result<void> AgentTokens::keep(const Uuid& vm, std::string_view token) const {
-  const bool word = std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7f'; });
-  if (!word || token.size() < echo::kMinTokenBytes || token.size() > echo::kMaxTextBytes)
+  if (!collect::isAgentToken(token))
     return fail(Code::invalid, "what came with the VM is no token of 16 to 256 characters");
   return write(vm, token);
 }

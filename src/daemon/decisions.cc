@@ -10,7 +10,9 @@
 #include "daemon/operation_words.h"
 #include "daemon/service_options.h"
 #include "decide/explain.h"
+#include "decide/order.h"
 #include "decide/policy.h"
+#include "decide/words.h"
 
 namespace virtseer::daemon {
 
@@ -34,19 +36,6 @@ act::MigrationRules migrationRules(const Config& config) {
 
 bool newerFirst(const Operation& a, const Operation& b) {
   return std::tie(b.created, b.id) < std::tie(a.created, a.id);
-}
-
-/// Why no host of a ranking takes the VM, shortest way to say it.
-std::string noHost(const Ranking& ranking) {
-  std::string out;
-  for (const auto& host : ranking.hosts)
-    for (const auto& exclusion : host.excluded) {
-      if (host.current) continue;
-      out +=
-          fmt::format("{}{}: {}", out.empty() ? "" : "; ", printable(host.name), exclusion.words);
-      break;
-    }
-  return out.empty() ? "no other host is known: name peers in the configuration" : out;
 }
 
 /// What became of keeping a person's word that holds already.
@@ -206,7 +195,19 @@ Result<api::ForecastAnswer> DaemonDecisions::forecast(const std::string& name) {
 asio::awaitable<Result<Ranking>> DaemonDecisions::rank(std::string name) {
   const auto vm = inventory_.find(name);
   if (!vm) co_return fail(vm.error());
-  co_return co_await foresight_->rank(vm->uuid);
+  co_return co_await rankHere(*vm);
+}
+
+/// With what it means that no host lists the VM.
+asio::awaitable<Result<Ranking>> DaemonDecisions::rankHere(Vm vm) {
+  auto ranking = co_await foresight_->rank(vm.uuid);
+  if (ranking || ranking.error().code != Code::not_found) co_return ranking;
+  if (occupies(vm.state))
+    co_return fail(Code::busy,
+                   fmt::format("{} has not been looked at yet: try again in some seconds",
+                               printable(vm.name)));
+  co_return fail(Code::refused, fmt::format("{} is {} here: hosts are ranked for VMs that run",
+                                            printable(vm.name), virtseer::name(vm.state)));
 }
 
 Result<api::PolicyView> DaemonDecisions::policy(const std::string& name) {
@@ -237,15 +238,18 @@ Result<api::Explanation> DaemonDecisions::explain(const std::string& id) {
 }
 
 asio::awaitable<Result<RankedHost>> DaemonDecisions::choose(Vm vm, std::string wanted) {
-  const auto ranking = co_await foresight_->rank(vm.uuid);
+  if (vm.state == VmState::gone && wanted.empty())
+    co_return fail(
+        Code::refused,
+        fmt::format("{0} is not here any more: 'virtseer operations --vm {0}' tells where "
+                    "virtseer moved it",
+                    decide::commandName(vm.name, vm.uuid)));
+  const auto ranking = co_await rankHere(vm);
   if (!ranking) co_return fail(ranking.error());
-  for (const auto& host : ranking->hosts) {
-    const bool named = host.name == wanted || host.host.text() == wanted;
-    if (wanted.empty() ? host.fits() : named) co_return host;
-  }
-  if (!wanted.empty()) co_return fail(Code::not_found, "no host is called " + printable(wanted));
-  co_return fail(Code::refused,
-                 fmt::format("no host is better for {}: {}", printable(vm.name), noHost(*ranking)));
+  // A peer may be configured by another name than it has.
+  if (const auto peer = peers_.find(wanted); !wanted.empty() && peer && (*peer)->host())
+    wanted = (*peer)->host()->text();
+  co_return decide::destination(*ranking, wanted);
 }
 
 asio::awaitable<Result<api::MigrateAnswer>> DaemonDecisions::migrate(std::string name,
@@ -269,12 +273,18 @@ asio::awaitable<Result<api::MigrateAnswer>> DaemonDecisions::migrate(std::string
                             .cpus = foresight_->wants(*vm).first,
                             .copy_storage = request.copy_storage};
   if (!request.dry_run) {
+    if (ranked)
+      if (auto may = decide::mayGo(*ranked, vm->name); !may) co_return fail(may.error());
+    if (auto may = co_await operations_->mayBegin(order); !may) co_return fail(may.error());
     auto begun = co_await operations_->migrate(std::move(order));
     if (!begun) co_return fail(begun.error());
     co_return api::MigrateAnswer{.operation = std::move(*begun), .dry_run = {}};
   }
   auto preview = co_await operations_->preview(std::move(order));
   if (!preview) co_return fail(preview.error());
+  if (ranked)
+    if (auto may = decide::mayGo(*ranked, vm->name); !may)
+      preview->checks.push_back({"duplicate", false, may.error().message});
   co_return api::MigrateAnswer{
       .operation = {},
       .dry_run = api::MigrateDryRun{.vm = preview->vm,

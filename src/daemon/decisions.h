@@ -62,6 +62,8 @@ class DaemonDecisions final : public api::Decisions {
   boost::asio::awaitable<void> stop();
 
   std::vector<fleet::PeerState> peerStates() const { return peers_.states(); }
+  /// See act::Arrivals.
+  bool awaitsToken(const Uuid& vm) const { return arrivals_->awaitsToken(vm); }
   std::vector<Duplicate> duplicates() const { return foresight_->duplicates(); }
 
   Result<api::ForecastAnswer> forecast(const std::string& vm) override;
@@ -107,7 +109,8 @@ class DaemonDecisions final : public api::Decisions {
   boost::asio::awaitable<void> begin(act::MigrationOrder order);
   Wellbeing wellbeing(const Uuid& vm);
   PolicyConfiguration policies();
-  /// The best host for the VM, or why there is none.
+  boost::asio::awaitable<Result<Ranking>> rankHere(Vm vm);
+  /// The host that a person wants, or the best one; see decide::destination().
   boost::asio::awaitable<Result<RankedHost>> choose(Vm vm, std::string wanted);
 
   boost::asio::any_io_executor loop_;

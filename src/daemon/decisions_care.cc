@@ -41,6 +41,8 @@ act::EnrollContext DaemonDecisions::enrollContext() {
           .token = [this, tokens](Uuid vm, act::TokenAct what) -> asio::awaitable<Result<bool>> {
             auto had = co_await parts_.files([tokens, vm, what] { return tokens.act(vm, what); });
             if (had && what == act::TokenAct::drop) parts_.end_call(vm);
+            if (had && (what == act::TokenAct::drop || what == act::TokenAct::make))
+              co_await arrivals_->settleToken(vm);
             co_return had;
           },
           .token_file = [tokens](Uuid vm) { return tokens.file(vm).string(); },

@@ -38,6 +38,7 @@ act::ArrivalContext DaemonDecisions::arrivalContext() {
             store_.touched();
           },
       .tokens = &tokens_,
+      .changing = [this](const Uuid& vm) { return enrollments_.underWay(vm); },
       .sent = [this](const std::string& id) -> Result<Operation> {
         auto found = operations_->find(id);
         if (!found) return fail(Code::not_found, "no operation has the id " + printable(id));

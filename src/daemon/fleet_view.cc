@@ -24,14 +24,14 @@ Uuid standIn(const std::string& name) {
   return out;
 }
 
-HostState peerState(fleet::PeerState& peer, Timestamp begun) {
+HostState peerState(fleet::PeerState& peer) {
   HostState out;
   if (peer.state) {
     out = std::move(peer.state->host);
   } else {
     out.uuid = peer.host.value_or(standIn(peer.name));
     out.name = peer.name;
-    out.as_of = peer.heard.value_or(begun);
+    out.as_of = peer.heard.value_or(Timestamp{});
   }
   out.answers = peer.answers && peer.state.has_value();
   return out;
@@ -80,8 +80,7 @@ HostState ownState(const OwnFacts& facts, OwnNow own) {
   return out;
 }
 
-FleetView fleetView(HostState own, Scenarios scenarios, std::vector<fleet::PeerState> peers,
-                    Timestamp begun) {
+FleetView fleetView(HostState own, Scenarios scenarios, std::vector<fleet::PeerState> peers) {
   FleetView out;
   out.self = own.uuid;
   out.hosts.push_back(std::move(own));
@@ -89,7 +88,7 @@ FleetView fleetView(HostState own, Scenarios scenarios, std::vector<fleet::PeerS
   for (auto& peer : peers) {
     Scenarios theirs;
     if (peer.state) theirs = std::move(peer.state->scenarios);
-    out.hosts.push_back(peerState(peer, begun));
+    out.hosts.push_back(peerState(peer));
     out.scenarios.push_back(std::move(theirs));
   }
   return out;

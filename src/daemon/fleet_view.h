@@ -41,9 +41,8 @@ bool lacksVm(const OwnFacts& facts, const std::vector<Vm>& vms);
 /// and cannot move.
 HostState ownState(const OwnFacts& facts, OwnNow own);
 
-/// This host and its peers. A peer that never answered stands there as silent since `begun`, so
+/// This host and its peers. A peer that never answered stands there as silent and never heard, so
 /// that a plan can say so. Where two know a VM's demand, this host's own scenarios count.
-FleetView fleetView(HostState own, Scenarios scenarios, std::vector<fleet::PeerState> peers,
-                    Timestamp begun);
+FleetView fleetView(HostState own, Scenarios scenarios, std::vector<fleet::PeerState> peers);
 
 }  // namespace virtseer::daemon

@@ -62,7 +62,6 @@ struct Foresight::Impl {
   const Clock& clock;
   const Config config;
   ForesightContext context;
-  const Timestamp begun;
   std::shared_ptr<Desk> desk;
   BlockingPool pool;
 

@@ -56,7 +56,6 @@ Foresight::Impl::Impl(asio::any_io_executor the_loop, const Clock& the_clock,
       clock(the_clock),
       config(the_config),
       context(std::move(the_context)),
-      begun(the_clock.wall()),
       desk(std::make_shared<Desk>(predictorOptions(config), plannerRules(config))),
       pool(loop, "vs-foresight", {.threads = 1, .queue = 64, .abandoned = 2}),
       feed(usageWindow(config)),
@@ -206,7 +205,6 @@ asio::awaitable<std::vector<VmHistory>> Foresight::Impl::readHistories(std::vect
 
 asio::awaitable<RoundOrder> Foresight::Impl::gather(std::vector<Vm> running) {
   RoundOrder order;
-  order.begun = begun;
   double used = 0, delay = 0;
   bool measured = false;
   std::unordered_set<Uuid> present;

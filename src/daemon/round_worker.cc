@@ -20,6 +20,12 @@ constexpr std::uint64_t kSeed = 1;
 /// Demands sent to a peer in one answer: half a megabyte of base64.
 constexpr std::size_t kMostSent = 200'000;
 
+/// How long a VM must have been seen without a break before plans go by a forecast over this
+/// horizon.
+Millis seenFor(Millis horizon) {
+  return 3 * horizon / 2;
+}
+
 std::string whyMissing(Resource resource) {
   switch (resource) {
     case Resource::cpu:
@@ -93,6 +99,13 @@ void RoundWorker::observe(const Observation& one) {
   known.last = one.time;
 }
 
+bool RoundWorker::unripe(const Uuid& vm, Resource resource, Millis horizon, Timestamp now) const {
+  const bool planned = resource == Resource::cpu &&
+                       std::ranges::find(plan_horizons_, horizon) != plan_horizons_.end();
+  const auto known = known_.find(vm);
+  return planned && (known == known_.end() || now - known->second.since < seenFor(horizon));
+}
+
 VmForesight RoundWorker::foresee(const Uuid& vm, Timestamp now) const {
   VmForesight out;
   for (std::size_t r = 0; r < kResources; ++r) {
@@ -100,6 +113,10 @@ VmForesight RoundWorker::foresee(const Uuid& vm, Timestamp now) const {
     std::vector<Millis> lacking;
     for (const auto horizon : options_.horizons) {
       auto forecast = predictor_.forecast(vm, resource, horizon, now);
+      if (forecast && unripe(vm, resource, horizon, now))
+        forecast->note += fmt::format(
+            "{}plans make no use of it until the VM has been seen for {} without a break",
+            forecast->note.empty() ? "" : "; ", decide::span(seenFor(horizon)));
       if (forecast)
         out.forecasts.push_back({std::move(*forecast),
                                  predictor_.record(vm, resource, horizon).value_or(TrackRecord{})});
@@ -122,9 +139,7 @@ Scenarios RoundWorker::scenarios(const RoundOrder& order) const {
   for (const auto horizon : plan_horizons_) {
     std::vector<Uuid> vms;
     for (const auto& vm : order.running) {
-      const auto known = known_.find(vm.uuid);
-      if (known != known_.end() && order.now - known->second.since >= 3 * horizon / 2)
-        vms.push_back(vm.uuid);
+      if (!unripe(vm.uuid, Resource::cpu, horizon, order.now)) vms.push_back(vm.uuid);
     }
     if (auto set = predictor_.scenarios(vms, Resource::cpu, horizon, kPaths, kSeed))
       sets.push_back(std::move(*set));
@@ -161,7 +176,7 @@ RoundAnswer RoundWorker::round(RoundOrder order) {
   foreseen->scenarios = thinned(paths, kMostSent);
   out.foreseen = std::move(foreseen);
   if (!order.own) return out;
-  view_ = fleetView(std::move(*order.own), std::move(paths), std::move(order.peers), order.begun);
+  view_ = fleetView(std::move(*order.own), std::move(paths), std::move(order.peers));
   auto planned = decide::plan(std::move(state_), *view_, order.policy, rules_, order.now);
   state_ = std::move(planned.state);
   out.plan = std::move(planned.plan);

@@ -32,7 +32,6 @@ struct RoundOrder {
   std::optional<HostState> own;  ///< absent: not known yet, then there is no plan
   double own_cpus = 0;           ///< wanted by the host itself, beyond its reserve
   std::vector<fleet::PeerState> peers;
-  Timestamp begun;  ///< see fleetView()
   PolicyConfiguration policy;
 };
 
@@ -85,6 +84,8 @@ class RoundWorker {
   void bound(const std::vector<RunningVm>& running);
   void observe(const Observation& one);
   VmForesight foresee(const Uuid& vm, Timestamp now) const;
+  /// True if plans would go by this forecast, but the VM has not been seen for long enough.
+  bool unripe(const Uuid& vm, Resource resource, Millis horizon, Timestamp now) const;
   /// Of the VMs that have been known for one and a half horizons at least: less tells noise from a
   /// trend badly, and a plan would be made for it.
   Scenarios scenarios(const RoundOrder& order) const;

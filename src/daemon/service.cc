@@ -285,7 +285,8 @@ Result<void> Service::Parts::listenToAgents() {
               [this](Uuid vm, std::unique_ptr<platform::Channel> channel, std::string caller) {
                 return links.offer(vm, std::move(channel), std::move(caller));
               },
-          .report = [this](Event event) { report(std::move(event)); }});
+          .report = [this](Event event) { report(std::move(event)); },
+          .arriving = [this](Uuid vm) { return decisions && decisions->awaitsToken(vm); }});
   return listener->start();
 }
 

@@ -100,7 +100,7 @@ std::vector<Exclusion> gate(const Search& search, std::uint32_t vm, const Policy
   if (guest.in_flight) out.push_back({Refusal::in_flight, "is being moved already", ""});
   if (guest.twice) out.push_back({Refusal::twice, "two hosts say that it runs on them", ""});
   if (search.cause == StepCause::contention && !guest.forecast)
-    out.push_back({Refusal::no_forecast, "has no forecast yet", "it had a forecast"});
+    out.push_back({Refusal::no_forecast, "has no forecast to plan with yet", "it had one"});
   return out;
 }
 

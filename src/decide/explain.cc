@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kMostCounterfactuals = 5;
 
-/// "2 of 3 VMs have no forecast yet"; empty: all have one.
+/// "2 of 3 VMs have no forecast to plan with yet"; empty: all have one.
 std::string unforeseen(std::span<const HostOutlook> hosts) {
   std::uint32_t lacking = 0, running = 0;
   for (const auto& host : hosts) {
@@ -22,7 +22,7 @@ std::string unforeseen(std::span<const HostOutlook> hosts) {
     running += host.vms_running;
   }
   if (lacking == 0) return "";
-  return fmt::format("{} of {} VMs {} no forecast yet", lacking, running,
+  return fmt::format("{} of {} VMs {} no forecast to plan with yet", lacking, running,
                      lacking == 1 ? "has" : "have");
 }
 
@@ -183,15 +183,15 @@ std::string verdict(const Plan& plan) {
   const bool maintenance =
       std::ranges::any_of(plan.hosts, [](const auto& h) { return h.maintenance; });
   const auto why = mainReasons(plan);
-  if (!host && !maintenance) {
-    const auto lacking = unforeseen(plan.hosts);
+  const auto lacking = unforeseen(plan.hosts);
+  if (!host && !maintenance)
     return "nothing to do: no host is foreseen to run short" +
            (lacking.empty() ? "" : ", but " + lacking);
-  }
   auto out = host ? fmt::format("no beneficial action: {} is {}", label(host->name),
                                 words(host->contention))
                   : std::string("no beneficial action");
   if (!why.empty()) out += "; " + why;
+  if (!lacking.empty()) out += "; " + lacking;
   return out;
 }
 

@@ -133,6 +133,9 @@ std::optional<Exclusion> statePreventsMove(const PlacedVm& vm) {
 std::vector<Exclusion> checkInformation(const HostState& host, const PlannerRules& rules,
                                         Timestamp now) {
   const auto age = now - host.as_of;
+  if (!host.answers && host.as_of == Timestamp{})
+    return {{Refusal::silent, "its daemon was not heard since this one started",
+             "its daemon answered"}};
   if (!host.answers)
     return {{Refusal::silent,
              fmt::format("its daemon does not answer, last heard of {} ago",

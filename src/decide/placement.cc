@@ -26,7 +26,7 @@ Placement::Placement(const FleetView& view, std::span<const Flight> issued,
   for (const auto& host : hosts_)
     for (const auto& held : host.state->reservations) {
       const auto vm = this->vm(held.vm);
-      if (held.expires > now_ && vm && !listed(held.vm, *this->host(host.state->uuid)))
+      if (held.expires > now_ && vm && !lists(*this->host(host.state->uuid), held.vm))
         fly(held.vm, hosts_[vms_[*vm].host].state->uuid, host.state->uuid);
     }
   // After those on their way: a VM that is verified may be going back already.
@@ -69,7 +69,7 @@ void Placement::list(const FleetView& view) {
   for (std::uint32_t vm = 0; vm < vms_.size(); ++vm) hosts_[vms_[vm].host].vms.push_back(vm);
 }
 
-bool Placement::listed(const Uuid& vm, std::uint32_t host) const {
+bool Placement::lists(std::uint32_t host, const Uuid& vm) const {
   const auto found = listed_on_.find(vm);
   return found != listed_on_.end() && std::ranges::find(found->second, host) != found->second.end();
 }
@@ -84,7 +84,7 @@ void Placement::fly(const Uuid& vm_uuid, const Uuid& from, const Uuid& to) {
   counts_for_[*vm] = target.value_or(DemandTable::kNowhere);
   count(row, source, target);
   if (!target) return;
-  if (!listed(vm_uuid, *target))
+  if (!lists(*target, vm_uuid))
     hosts_[*target].memory_free = less(hosts_[*target].memory_free, row.vm->memory_bytes);
 }
 

@@ -48,6 +48,8 @@ class Placement {
   std::uint32_t inFlight() const { return in_flight_; }
   std::optional<std::uint32_t> host(const Uuid& uuid) const;
   std::optional<std::uint32_t> vm(const Uuid& uuid) const;
+  /// True if the host tells of the VM: also as a copy that waits for its move to end.
+  bool lists(std::uint32_t host, const Uuid& vm) const;
 
   /// What a VM wants, by row: flat where it has no forecast.
   const Demand& demand(std::uint32_t vm);
@@ -60,7 +62,6 @@ class Placement {
 
  private:
   void list(const FleetView& view);
-  bool listed(const Uuid& vm, std::uint32_t host) const;
   void fly(const Uuid& vm, const Uuid& from, const Uuid& to);
   /// A move whose VM runs at its target, and which has not ended.
   void land(const Flight& flight);

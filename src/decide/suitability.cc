@@ -41,6 +41,27 @@ std::vector<ScorePart> parts(const RankedHost& ranked, const Placement::HostRow&
   return out;
 }
 
+/// What policy says about a move that nobody has asked for.
+std::vector<Exclusion> heldBack(const PolicyConfiguration& configuration, const Policy& policy) {
+  std::vector<Exclusion> out;
+  if (configuration.stop)
+    out.push_back({Refusal::policy, "the global stop holds", "it were lifted", true});
+  if (policy.mode != Mode::automatic)
+    out.push_back({Refusal::policy,
+                   fmt::format("its mode is {}: {}", name(policy.mode),
+                               policy.mode == Mode::suggest ? "its move is only suggested"
+                                                            : "its move is only shown"),
+                   "its mode were auto", true});
+  return out;
+}
+
+/// Of a host other than the one that the VM counts for, and that tells of it too.
+Exclusion there(const Placement::VmRow& guest) {
+  if (guest.twice)
+    return {Refusal::twice, "says that the VM runs there too", "one of the two were stopped"};
+  return {Refusal::twice, "has a copy of the VM already", ""};
+}
+
 Exclusion overloaded(const RankedHost& ranked, const PlannerRules& rules) {
   return {Refusal::contended,
           fmt::format("{} likely to run short with the VM there, {} is allowed ({} wanted on "
@@ -66,7 +87,13 @@ RankedHost judge(Placement& placement, std::uint32_t vm, std::uint32_t host, con
   auto check = checkTarget(*guest.vm, *placement.hosts()[guest.host].state, *target.state,
                            target.memory_free, policy, rules, now);
   if (shared_disks) *shared_disks = check.shared_disks;
-  if (!out.current) out.excluded = std::move(check.excluded);
+  if (out.current && target.state->maintenance)
+    out.excluded.push_back(
+        {Refusal::maintenance, "is in maintenance", "its maintenance were over"});
+  if (!out.current) {
+    out.excluded = std::move(check.excluded);
+    if (placement.lists(host, guest.vm->uuid)) out.excluded.push_back(there(guest));
+  }
   out.cost = check.cost;
   if (!target.unusable.empty()) return out;
   out.after = out.current ? out.before : placement.with(host, vm, 1);
@@ -95,14 +122,19 @@ Result<Ranking> rank(const FleetView& view, const PolicyConfiguration& configura
                      const PlannerRules& rules, const Uuid& vm, Timestamp now) {
   Placement placement(view, {}, rules, now);
   const auto index = placement.vm(vm);
-  if (!index) return fail(Code::not_found, fmt::format("no host lists VM {}", vm.text()));
+  if (!index)
+    return fail(Code::not_found, fmt::format("no host lists VM {} as running", vm.text()));
   const auto& guest = placement.vms()[*index];
   const auto policy = resolvedPolicy(configuration, *guest.vm);
   Ranking out;
   out.vm = vm;
   out.vm_name = guest.vm->name;
   out.made = now;
-  out.stays = checkVm(*guest.vm, policy, StepCause::contention, rules, now);
+  // A host that is to be emptied waits for no cool-down.
+  const auto& here = *placement.hosts()[guest.host].state;
+  const auto cause = here.maintenance ? StepCause::maintenance : StepCause::contention;
+  out.stays = checkVm(*guest.vm, policy, cause, rules, now);
+  for (auto& held : heldBack(configuration, policy)) out.stays.push_back(std::move(held));
   if (guest.in_flight) out.stays.push_back({Refusal::in_flight, "is being moved", ""});
   if (guest.twice) out.stays.push_back({Refusal::twice, "two hosts say that it runs on them", ""});
   for (std::uint32_t host = 0; host < placement.hosts().size(); ++host)

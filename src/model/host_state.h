@@ -124,7 +124,7 @@ struct HostState {
   std::uint64_t memory_given = 0;  ///< to VMs, listed or not; counts if larger than their sum
   bool maintenance = false;        ///< takes no VM and gives up those that it has
   bool answers = true;             ///< its daemon does
-  Timestamp as_of;                 ///< when this was true
+  Timestamp as_of;                 ///< when this was true; the epoch: it was never heard
   CpuDescription cpu;
   std::vector<std::string> machine_types;  ///< sorted; empty: unknown
   std::vector<StorageReach> storage;

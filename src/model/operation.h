@@ -100,7 +100,8 @@ struct MigrationRecord {
   bool may_return = true;                 ///< its policy allowed the way back when it left
   /// The copy at the destination was to be ended, since the source's ran: it never is the VM.
   bool to_be_ended = false;
-  bool may_share = false;  ///< cores that are spoken for there do not refuse it
+  bool may_share = false;    ///< cores that are spoken for there do not refuse it
+  bool token_taken = false;  ///< arrival: the token of its agent has come
 
   bool operator==(const MigrationRecord&) const = default;
 };

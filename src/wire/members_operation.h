@@ -67,6 +67,7 @@ void members(Io& io, Is<MigrationRecord> auto& record) {
   sinceLater(io, "may_return", record.may_return);
   sinceLater(io, "may_share", record.may_share);
   sinceLater(io, "to_be_ended", record.to_be_ended);
+  sinceLater(io, "token_taken", record.token_taken);
 }
 
 /// `record` apart, which is not for everybody.

@@ -24,6 +24,7 @@ void checkSame(const echo::Decoded<Value>& value,
 
 void decodeAll(std::string_view body) {
   checkSame(echo::decodeHello(body), &echo::decodeHello);
+  checkSame(echo::decodeSources(body), &echo::decodeSources);
   checkSame(echo::decodeCatalogue(body), &echo::decodeCatalogue);
   checkSame(echo::decodeLoadState(body), &echo::decodeLoadState);
   checkSame(echo::decodeLogin(body), &echo::decodeLogin);

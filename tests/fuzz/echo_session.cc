@@ -45,6 +45,7 @@ struct Judge {
     last = row.time;
   }
   void operator()(const echo::LoadState&) {}
+  void operator()(const echo::Sources&) { require(!closed); }
   void operator()(const EchoGreetAgain&) {}
   void operator()(const EchoClose& close) {
     require(!closed && !close.reason.empty());

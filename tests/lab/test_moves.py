@@ -234,6 +234,34 @@ def test_a_host_that_was_never_reached_is_refused(lab, shared):
     assert code == 4 and "host-C" in said, said
 
 
+def test_what_this_host_can_tell_is_refused_at_once_and_is_no_operation(lab, shared):
+    daemon = lab.daemon("A")
+    before = daemon.get("operations")["items"]
+    status, answer = daemon.post(f"vms/{shared}/migrate", {"to": "host-C"})
+    assert status == 403 and "host-C" in answer["detail"], answer
+    lab.guests.define(lab.host("A"), "go-off", disk="none")
+    try:
+        wait_for(lambda: daemon.vm("go-off")["state"] == "shutoff", SETTLE, "the daemon knows it")
+        status, answer = daemon.post("vms/go-off/migrate", {"to": "host-B"})
+        assert status == 403 and "only a VM that runs is moved live" in answer["detail"], answer
+        ranked = daemon.cli("rank", "go-off")
+        assert ranked.returncode == 4 and "go-off is shutoff here" in ranked.stderr, ranked
+    finally:
+        remove(lab, "go-off")
+    assert daemon.get("operations")["items"] == before
+
+
+def test_without_a_host_it_leaves_one_in_maintenance(lab, shared):
+    daemon = lab.daemon("A")
+    assert daemon.cli("maintenance", "host-A", "on").returncode == 0
+    try:
+        wait_for(lambda: "would best run on host-B" in daemon.cli("rank", shared).stdout, SETTLE, "it is ranked anew")
+        said = daemon.cli("migrate", shared, "--dry-run")
+        assert said.returncode == 0 and f"{shared} could move to host-B" in said.stdout, said
+    finally:
+        assert daemon.cli("maintenance", "host-A", "off").returncode == 0
+
+
 def test_a_silent_host_is_refused(lab, shared):
     host = lab.host("B")
     with host.held(host.daemon):

@@ -58,6 +58,14 @@ inline void put(CborWriter& cbor, const Settings& settings) {
   for (const std::string& collector : *settings.collectors) cbor.text(collector);
 }
 
+inline void put(CborWriter& cbor, const std::map<std::string, std::string>& texts) {
+  cbor.map(texts.size());
+  for (const auto& [name, text] : texts) {
+    cbor.text(name);
+    cbor.text(text);
+  }
+}
+
 /// Opens the outer array of a body; gives the count of further items, to be stepped over at the
 /// end.
 inline std::size_t openBody(CborReader& cbor, std::size_t fields) {
@@ -152,11 +160,14 @@ inline std::string encode(const Hello& hello) {
     cbor.integer(hello.mono_ms);
     cbor.unsignedInt(hello.interval_ms);
     cbor.text(hello.role);
-    cbor.map(hello.sources.size());
-    for (const auto& [source, state] : hello.sources) {
-      cbor.text(source);
-      cbor.text(state);
-    }
+    detail::put(cbor, hello.sources);
+  });
+}
+
+inline std::string encode(const Sources& sources) {
+  return detail::frameOf(FrameType::sources, [&](CborWriter& cbor) {
+    cbor.array(1);
+    detail::put(cbor, sources.states);
   });
 }
 
@@ -170,11 +181,7 @@ inline std::string encodeCatalogue(std::uint32_t first, std::span<const ColumnNa
       cbor.array(3);
       cbor.text(column.metric);
       cbor.unsignedInt(static_cast<std::uint64_t>(column.kind));
-      cbor.map(column.labels.size());
-      for (const auto& [label, value] : column.labels) {
-        cbor.text(label);
-        cbor.text(value);
-      }
+      detail::put(cbor, column.labels);
     }
   });
 }
@@ -253,6 +260,14 @@ inline Decoded<Hello> decodeHello(std::string_view body) {
   hello.role = detail::checkedText(cbor);
   hello.sources = detail::namedTexts(cbor, kMaxSources);
   return detail::closeBody(cbor, further, std::move(hello));
+}
+
+inline Decoded<Sources> decodeSources(std::string_view body) {
+  CborReader cbor(body);
+  Sources sources;
+  const std::size_t further = detail::openBody(cbor, 1);
+  sources.states = detail::namedTexts(cbor, kMaxSources);
+  return detail::closeBody(cbor, further, std::move(sources));
 }
 
 inline Decoded<Catalogue> decodeCatalogue(std::string_view body) {

@@ -53,6 +53,7 @@ enum class FrameType : std::uint8_t {
   echo = 3,        ///< agent: one row of values
   load_state = 4,  ///< agent: answer to `load`
   login = 5,       ///< agent: who calls, on a connection that it made itself
+  sources = 6,     ///< agent: what has become of its sources since the hello
   greeting = 64,   ///< daemon: opens a session
   ack = 65,        ///< daemon: echoes up to this number are stored
   settings = 66,   ///< daemon: interval, top-N, collectors
@@ -106,6 +107,13 @@ struct Hello {
   std::map<std::string, std::string> sources;  ///< collector -> "on", or why it is off
 
   bool operator==(const Hello&) const = default;
+};
+
+/// Agent to daemon: all of them, whenever one is not as it was told last in this session.
+struct Sources {
+  std::map<std::string, std::string> states;  ///< as Hello::sources
+
+  bool operator==(const Sources&) const = default;
 };
 
 /// Agent to daemon: columns `first`, `first + 1`, ... of this epoch. Columns are only ever added.

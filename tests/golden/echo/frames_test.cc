@@ -57,6 +57,7 @@ std::map<std::string, std::string> encodedFrames() {
   frames["echo"] = encode(
       Echo{41, 1505250, {20015998343868.0, 41, 0, 0.52, 1.5, std::nan(""), 1e300, 0.333251953125}});
   frames["load_state"] = encode(LoadState{9, false, "the role of this guest is production"});
+  frames["sources"] = encode(Sources{{{"cpu", "on"}, {"logs", "not asked for"}}});
   frames["login"] = encode(Login{"aaaaaaaa-0000-4000-8000-000000000001", "0123456789abcdef"});
   frames["greeting"] = encode(Greeting{.nonce = 0x0123456789abcdef,
                                        .stored_epoch = 0x123456789abc,

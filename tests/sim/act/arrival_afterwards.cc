@@ -225,14 +225,67 @@ TEST_CASE("a token is taken of a VM that was taken over and is here, and of no o
   world.time.run(Millis(1'000));
   CHECK(world.takeToken("secret").error().code == Code::refused);
   CHECK(world.tokens.tokens.empty());
+  CHECK(world.arrivals->awaitsToken(ArrivalWorld::kVm));
   REQUIRE(world.commit());
+  CHECK(world.arrivals->awaitsToken(ArrivalWorld::kVm));
   CHECK(world.takeToken("secret"));
   CHECK(world.takeToken("secret"));
   CHECK(world.tokens.of(ArrivalWorld::kVm) == "secret");
-  world.tokens.keep_fails = Error{Code::full, "no room"};
-  CHECK(world.takeToken("other").error().code == Code::full);
+  CHECK(world.told("vm.token_taken") == 1);
+  CHECK_FALSE(world.arrivals->awaitsToken(ArrivalWorld::kVm));
   CHECK(world.operation().state == OperationState::done);
+  CHECK(world.journal.kept.at("m-1").record.token_taken);
   CHECK(world.journal.kept.at("m-1").message.find("secret") == std::string::npos);
+}
+
+void isTakenOver(ArrivalWorld& world) {
+  world.arrives();
+  world.sourceIs(State::off);
+  world.time.run(Millis(1'000));
+  REQUIRE(world.commit());
+}
+
+TEST_CASE("a token that came is not taken again, also by the next life of the daemon") {
+  ArrivalWorld world;
+  isTakenOver(world);
+  world.tokens.keep_fails = Error{Code::full, "no room"};
+  CHECK(world.takeToken("secret").error().code == Code::full);
+  world.tokens.keep_fails.reset();
+  REQUIRE(world.takeToken("secret"));
+  // It is enrolled anew.
+  world.tokens.tokens[ArrivalWorld::kVm] = "its own";
+  CHECK(world.takeToken("secret"));
+  world.restartDaemon();
+  CHECK(world.takeToken("secret"));
+  CHECK(world.tokens.of(ArrivalWorld::kVm) == "its own");
+}
+
+TEST_CASE("a token waits while its VM is enrolled, and comes too late for one that came anew") {
+  ArrivalWorld world;
+  isTakenOver(world);
+  world.changing = true;
+  CHECK(world.takeToken("secret").error().code == Code::busy);
+  world.changing = false;
+  // Who enrolled it has seen to its token: that of its former host comes too late.
+  SECTION("it was enrolled") {
+    world.tokens.tokens[ArrivalWorld::kVm] = "its own";
+    world.call(world.arrivals->settleToken(ArrivalWorld::kVm));
+    CHECK(world.takeToken("secret"));
+    world.restartDaemon();
+    CHECK(world.takeToken("secret"));
+    CHECK(world.tokens.of(ArrivalWorld::kVm) == "its own");
+    return;
+  }
+  auto again = world.journal.kept.at("m-1");
+  again.id = "m-2";
+  again.created += Millis(60'000);
+  world.journal.kept["m-2"] = again;
+  world.restartDaemon();
+  const auto late = world.takeToken("secret");
+  REQUIRE_FALSE(late);
+  CHECK(late.error().code == Code::refused);
+  CHECK_THAT(late.error().message, Catch::EndsWith("has come anew since, by operation m-2"));
+  CHECK(world.tokens.tokens.empty());
 }
 
 TEST_CASE("a commit that could not set autostart may be repeated") {

@@ -64,6 +64,7 @@ class ArrivalWorld {
         .room = [this] { return room; },
         .adopt = [this](const Uuid&, std::vector<PastMove> moves) { adopted = std::move(moves); },
         .tokens = &tokens,
+        .changing = [this](const Uuid&) { return changing; },
         .sent = [this](const std::string& id) -> Result<Operation> {
           if (sent && sent->id == id) return *sent;
           return fail(Code::not_found, "no such operation");
@@ -211,6 +212,7 @@ class ArrivalWorld {
   std::optional<Operation> sent;
   std::vector<PastMove> adopted;
   test::FakeTokens tokens;
+  bool changing = false;  ///< somebody enrolls its VMs
   std::vector<Event> events;
   std::unique_ptr<act::Arrivals> arrivals;
 };

@@ -53,6 +53,26 @@ TEST_CASE("a VM that has gone is not moved from here, and the answer names where
   CHECK(world.a.operations->all().size() == 1);
 }
 
+TEST_CASE("what pre-flight here refuses can be told before an operation is begun") {
+  World world;
+  CHECK(world.a.mayBegin(order(kVm, "b")));
+  world.a.libvirt.vm(kVm).placed.unmovable = {"host device pci"};
+
+  const auto refused = world.a.mayBegin(order(kVm, "b"));
+
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::refused);
+  CHECK(refused.error().message ==
+        "web is not moved to b: devices: bound to this host: host device pci");
+  CHECK(world.a.mayBegin(order(kVm, "x")).error().code == Code::not_found);
+  CHECK(world.a.operations->all().empty());
+  // What is refused to a plan is remembered, so that it does not ask again and again.
+  REQUIRE(world.a.migrate(order(kVm, "b", OperationOrigin::plan)));
+  REQUIRE(world.ends());
+  CHECK(world.operation().state == State::refused);
+  CHECK(world.a.count("operation.refused") == 1);
+}
+
 TEST_CASE("a VM that was never moved and is not here is refused before anything is written") {
   World world;
   world.a.libvirt.remove(kVm);

@@ -230,6 +230,10 @@ Result<Operation> Side::migrate(act::MigrationOrder order) {
   return now(time_, operations->migrate(std::move(order)));
 }
 
+Result<void> Side::mayBegin(act::MigrationOrder order) {
+  return now(time_, operations->mayBegin(std::move(order)));
+}
+
 Result<Operation> Side::abort(std::string id, bool fenced) {
   return now(time_, operations->abort(std::move(id), fenced));
 }

@@ -53,6 +53,7 @@ class Side {
   std::shared_ptr<test::FakePeer> peer;  ///< the other one, as this daemon sees it
 
   Result<Operation> migrate(act::MigrationOrder order);
+  Result<void> mayBegin(act::MigrationOrder order);
   Result<Operation> abort(std::string id, bool fenced = false);
   /// The only operation that there is.
   Operation only() const;

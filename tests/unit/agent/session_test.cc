@@ -15,6 +15,7 @@ struct Heard {
   std::vector<echo::ColumnName> columns;
   std::vector<std::uint64_t> sequences;  ///< since the last Hello
   std::vector<echo::LoadState> answers;
+  std::vector<echo::Sources> sources;
   std::uint64_t faults = 0;
 };
 
@@ -61,6 +62,8 @@ class Host {
       if (!heard.hellos.empty()) REQUIRE(echo.values.size() <= heard.columns.size());
       REQUIRE(echo.values.at(1) == static_cast<double>(echo.sequence));
       heard.sequences.push_back(echo.sequence);
+    } else if (frame.type == echo::FrameType::sources) {
+      heard.sources.push_back(echo::decodeSources(frame.body).value());
     } else if (frame.type == echo::FrameType::load_state) {
       heard.answers.push_back(echo::decodeLoadState(frame.body).value());
     }
@@ -118,6 +121,29 @@ TEST_CASE(
   CHECK(host.heard.columns[2].metric == "guest_echo_dropped_total");
   CHECK(host.heard.columns[3].metric == "guest_load1");
   CHECK(host.heard.sequences == Sequences{1, 2, 3});
+}
+
+TEST_CASE("what becomes of a source after the hello is told once") {
+  Session session = makeSession();
+  session.setSources({{"ebpf", "in part: programs are being loaded"}});
+  Host host(session);
+  host.greet(5);
+  host.read();
+  CHECK(host.heard.sources.empty());
+
+  session.setSources({{"ebpf", "on"}});
+  session.setSources({{"ebpf", "on"}});
+  host.read();
+  REQUIRE(host.heard.sources.size() == 1);
+  CHECK(host.heard.sources[0].states.at("ebpf") == "on");
+  host.read();
+  CHECK(host.heard.sources.size() == 1);
+
+  session.setSources({{"ebpf", "not asked for"}});
+  host.greet(6);
+  host.read();
+  CHECK(host.heard.hellos.back().sources.at("ebpf") == "not asked for");
+  CHECK(host.heard.sources.size() == 1);
 }
 
 TEST_CASE("what the daemon has stored of this run is not sent again, of another run it is") {

@@ -129,15 +129,20 @@ TEST_CASE("stale and missing values are left out") {
 
 TEST_CASE("a guest can speak neither for the daemon nor for libvirt, and breaks no line") {
   auto backend = FakeBackend::filled();
-  backend.known_values = {value(Source::guest, "libvirt_domain_info_virtual_cpus", Kind::gauge),
-                          value(Source::guest, "build_info", Kind::gauge),
-                          value(Source::guest, "echo_lost_total", Kind::counter),
-                          value(Source::guest, "guest_x\n", Kind::gauge),
-                          value(Source::guest, "guest_Camel", Kind::gauge),
-                          value(Source::guest, "", Kind::gauge),
-                          value(Source::guest, "guest_le", Kind::gauge, {{"le", "1"}}),
-                          value(Source::guest, "guest_label", Kind::gauge, {{"a b", "1"}}),
-                          value(Source::guest, "guest_own", Kind::gauge, {{"domain", "other"}})};
+  backend.known_values = {
+      value(Source::guest, "libvirt_domain_info_virtual_cpus", Kind::gauge),
+      value(Source::guest, "build_info", Kind::gauge),
+      value(Source::guest, "echo_lost_total", Kind::counter),
+      value(Source::guest, "guest_x\n", Kind::gauge),
+      value(Source::guest, "guest_Camel", Kind::gauge),
+      value(Source::guest, "", Kind::gauge),
+      value(Source::guest, "guest_x_bucket", Kind::counter, {{"le", "1"}}),
+      value(Source::guest, "guest_x", Kind::gauge, {{"quantile", "0.5"}}),
+      value(Source::guest, "guest_x", Kind::gauge, {{"exported_job", "a"}}),
+      value(Source::guest, "guest_twice", Kind::gauge, {{"host", "a"}, {"exported_host", "b"}}),
+      value(Source::guest, "guest_label", Kind::gauge, {{"__a", "1"}}),
+      value(Source::guest, "guest_label", Kind::gauge, {{"a b", "1"}}),
+      value(Source::guest, "guest_own", Kind::gauge, {{"domain", "other"}})};
   const auto text = metricsText(inputOf(backend));
   CHECK(promtoolSays(text) == "");
   CHECK(count(text, "\nlibvirt_domain_") == 0);
@@ -146,7 +151,11 @@ TEST_CASE("a guest can speak neither for the daemon nor for libvirt, and breaks 
   CHECK(count(text, "\nvirtseer_guest_build_info{") == 1);
   CHECK(count(text, "\nvirtseer_guest_echo_lost_total{") == 1);
   CHECK(count(text, ",exported_domain=\"other\"} 1\n") == 1);
-  CHECK(count(text, "\nvirtseer_exposition_skipped_series 5\n") == 1);
+  CHECK(count(text, "\nvirtseer_guest_x_bucket{") == 1);
+  CHECK(count(text, ",exported_le=\"1\"} 1\n") == 1);
+  CHECK(count(text, ",exported_quantile=\"0.5\"} 1\n") == 1);
+  CHECK(count(text, ",exported_job=\"a\"} 1\n") == 1);
+  CHECK(count(text, "\nvirtseer_exposition_skipped_series 6\n") == 1);
 }
 
 TEST_CASE("a series that comes twice and one of two kinds do no harm") {

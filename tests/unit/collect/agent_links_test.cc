@@ -32,6 +32,19 @@ TEST_CASE("a VM that runs and has the channel is greeted and its echoes are stor
   CHECK(goesAlong(bench.links.view(kVm)));
 }
 
+TEST_CASE("what becomes of an agent's source is shown without another greeting") {
+  Bench bench;
+  FakeAgent agent(bench.port(), 7);
+  agent.session().setSources({{"ebpf", "in part: programs are being loaded"}});
+  bench.setVms({runningVm(kVm, "web")});
+  REQUIRE(bench.untilState(AgentLink::State::connected));
+  CHECK(bench.links.view(kVm).sources.at("ebpf") == "in part: programs are being loaded");
+  agent.session().setSources({{"ebpf", "on"}});
+  agent.run();
+  REQUIRE(bench.until([&] { return bench.links.view(kVm).sources.at("ebpf") == "on"; }));
+  CHECK(bench.links.view(kVm).faults == 0);
+}
+
 TEST_CASE("an echo is acknowledged only once it is stored") {
   Bench bench;
   FakeAgent agent(bench.port(), 7);

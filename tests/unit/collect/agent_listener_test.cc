@@ -67,6 +67,7 @@ struct Bench : LoopBench {
   std::vector<Taken> taken;
   std::vector<Event> events;
   bool refuses = false;
+  bool arriving = false;  ///< the VM's token comes after it
   std::unique_ptr<AgentListener> listener;
 
   Bench() {
@@ -108,7 +109,8 @@ struct Bench : LoopBench {
               taken.push_back({vm, std::move(channel), std::move(address)});
               return Result<void>{};
             },
-            [this](Event event) { events.push_back(std::move(event)); }});
+            [this](Event event) { events.push_back(std::move(event)); },
+            [this](Uuid vm) { return arriving && vm == kVm; }});
     return *listener;
   }
   void listenUnix(AgentListenerOptions options = {}) {
@@ -211,6 +213,32 @@ TEST_CASE("a wrong token, another VM's, an unknown VM and an open file are denie
   CHECK(bench.untilEnded(client));
   REQUIRE(bench.events.size() == 2);
   CHECK_FALSE(bench.events[1].entity);
+}
+
+TEST_CASE("who calls before its token came after the VM does no wrong") {
+  Bench bench;
+  AgentListenerOptions options;
+  options.limits.offences = 1;
+  bench.listenUnix(options);
+  bench.arriving = true;
+  std::filesystem::remove(bench.folder / (kVm.text() + ".token"));
+  for (int i = 0; i < 3; ++i) {
+    Client client = bench.call();
+    client.send(loginOf(kVm, "not here yet, not here yet"));
+    CHECK(bench.untilEnded(client));
+  }
+  CHECK(bench.events.empty());
+  CHECK(bench.listener->counts().failed == 3);
+  CHECK(bench.listener->counts().denied == 0);
+  bench.putToken(kVm, kToken);
+  Client client = bench.call();
+  client.send(loginOf(kVm, kToken));
+  CHECK(bench.until([&] { return bench.taken.size() == 1; }));
+  // Where there is one, a wrong one is wrong.
+  Client wrong = bench.call();
+  wrong.send(loginOf(kVm, "not here yet, not here yet"));
+  CHECK(bench.untilEnded(wrong));
+  CHECK(bench.listener->counts().denied == 1);
 }
 
 TEST_CASE("an address that guesses is turned away at once, and let in again later") {

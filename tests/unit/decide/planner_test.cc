@@ -193,6 +193,8 @@ TEST_CASE("an empty fleet and a fleet of one host have their answers") {
   auto out = world.think().plan;
   CHECK(out.steps.empty());
   CHECK(out.verdict.starts_with("no beneficial action: h1 is short of CPU already"));
+  world.view.hosts[0].vms.push_back(plainVm(77));
+  CHECK(world.think().plan.verdict.ends_with("has no forecast to plan with yet"));
 
   world.view = {};
   out = world.think().plan;
@@ -209,10 +211,11 @@ TEST_CASE("a VM of which nothing is foreseen yet counts with what it wants now, 
   CHECK(out.hosts[0].vms_running == vms.size() - 1);
   CHECK(out.hosts[0].vms_unforeseen == vms.size() - 1);
   CHECK(out.verdict ==
-        "nothing to do: no host is foreseen to run short, but 1 of 1 VMs has no forecast yet");
-  CHECK_THAT(
-      explain(out)[1],
-      Catch::EndsWith("; 1 of 1 VMs has no forecast yet, what is wanted now counts instead"));
+        "nothing to do: no host is foreseen to run short, but 1 of 1 VMs has no forecast to plan "
+        "with yet");
+  CHECK_THAT(explain(out)[1],
+             Catch::EndsWith("; 1 of 1 VMs has no forecast to plan with yet, what is wanted now "
+                             "counts instead"));
 }
 
 TEST_CASE("rejections are bounded and what is left out is counted") {

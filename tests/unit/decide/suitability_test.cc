@@ -7,6 +7,7 @@
 #include "decide/cost.h"
 #include "decide/explain.h"
 #include "decide/filters.h"
+#include "decide/order.h"
 #include "unit/decide/worlds.h"
 
 using namespace virtseer;
@@ -100,6 +101,9 @@ TEST_CASE("a host that was never heard is excluded for its silence alone") {
   const auto silent = std::ranges::find(ranking->hosts, "beta", &RankedHost::name);
   REQUIRE(silent != ranking->hosts.end());
   CHECK(silent->excluded == check.excluded);
+
+  pair.to.as_of = {};
+  CHECK(pair.check(0).excluded.at(0).words == "its daemon was not heard since this one started");
 }
 
 TEST_CASE("a CPU must have what the guest sees") {
@@ -241,7 +245,8 @@ TEST_CASE("a ranking holds every host: by score, then the present one, then what
   CHECK(out->hosts[1].name == "h2");
   CHECK(out->hosts[2].current);
   CHECK(out->hosts[3].excluded.at(0).why == Refusal::maintenance);
-  CHECK(out->stays.empty());
+  REQUIRE(out->stays.size() == 1);
+  CHECK(out->stays[0].words == "its mode is observe: its move is only shown");
   double sum = 0;
   for (const auto& part : out->hosts[0].parts) sum += part.weight * part.value;
   CHECK(out->hosts[0].score == Approx(sum));
@@ -327,5 +332,74 @@ TEST_CASE("a VM that two hosts claim to run is left to a person") {
   view.hosts[0].vms = {plainVm(1)};
   view.hosts[1].vms = {plainVm(1)};
 
-  CHECK(names(rank(view, {}, {}, plainVm(1).uuid, kNow)->stays, Refusal::twice));
+  const auto ranking = rank(view, {}, {}, plainVm(1).uuid, kNow);
+
+  REQUIRE(ranking);
+  CHECK(names(ranking->stays, Refusal::twice));
+  for (const auto& host : ranking->hosts) CHECK(host.fits() == (host.name == "h3"));
+  const auto twin = destination(*ranking, "h2");
+  REQUIRE(twin);
+  CHECK(mayGo(*twin, "web").error().message ==
+        "web is not moved to h2, which says that the VM runs there too");
+  CHECK(mayGo(*destination(*ranking, "h3"), "web"));
+}
+
+TEST_CASE("a copy that waits for its move to end is told where it is") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2)};
+  view.hosts[0].vms = {plainVm(1)};
+  view.hosts[1].vms = {plainVm(1)};
+  view.hosts[1].vms[0].state = VmState::paused;
+  const auto ranking = rank(view, {}, {}, plainVm(1).uuid, kNow);
+  REQUIRE(ranking);
+  CHECK_FALSE(names(ranking->stays, Refusal::twice));
+  CHECK(ranking->hosts[1].excluded.at(0).words == "has a copy of the VM already");
+}
+
+TEST_CASE("what keeps virtseer from moving a VM by itself is told with its place") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2)};
+  view.hosts[0].vms = {plainVm(1)};
+  view.hosts[0].vms[0].moves = {{.from = plainHost(2).uuid,
+                                 .to = plainHost(1).uuid,
+                                 .started = kNow - Millis(2'000),
+                                 .ended = kNow - Millis(1'000),
+                                 .outcome = MoveOutcome::done,
+                                 .automatic = true}};
+  PolicyConfiguration configuration;
+  const auto stays = [&] { return rank(view, configuration, {}, plainVm(1).uuid, kNow)->stays; };
+  configuration.defaults.mode = Mode::automatic;
+  CHECK(names(stays(), Refusal::cooldown));
+  CHECK(stays().size() == 1);
+  // A host that is to be emptied waits for no cool-down.
+  view.hosts[0].maintenance = true;
+  CHECK(stays().empty());
+  configuration.defaults.mode = Mode::suggest;
+  CHECK(stays().at(0).words == "its mode is suggest: its move is only suggested");
+  configuration.stop = true;
+  REQUIRE(stays().size() == 2);
+  CHECK(stays()[0].words == "the global stop holds");
+}
+
+TEST_CASE("without a host a VM goes only where it is better off") {
+  FleetView view;
+  view.hosts = {plainHost(1), plainHost(2)};
+  view.hosts[0].vms = {plainVm(1)};
+  const auto to = [&] { return destination(*rank(view, {}, {}, plainVm(1).uuid, kNow), ""); };
+  CHECK_THAT(to().error().message,
+             Catch::StartsWith("no host is better for vm1 than h1, where it is (1.00); the best "
+                               "other one is h2 (0.97): name it"));
+  CHECK(to().error().code == Code::refused);
+  view.hosts[0].maintenance = true;
+  REQUIRE(to());
+  CHECK(to()->name == "h2");
+  view.hosts[0].maintenance = false;
+  view.hosts[1] = plainHost(2, 16);
+  view.scenarios = {scenarios({plainVm(1).uuid}, 2, 3, [](auto, auto, auto) { return 7.0; })};
+  REQUIRE(to());
+  CHECK(to()->name == "h2");
+  view.hosts[1].maintenance = true;
+  CHECK(to().error().message == "no host is better for vm1: h2: is in maintenance");
+  CHECK(destination({}, "").error().code == Code::refused);
+  CHECK(destination({}, "x").error().code == Code::not_found);
 }

@@ -42,6 +42,9 @@ TEST_CASE("every frame comes back as it was") {
        {"guest_disk_reads_total", {{"device", "Größe 磁盘"}}, Kind::counter}}};
   CHECK(decodeCatalogue(bodyOf(encode(catalogue))).value() == catalogue);
 
+  const Sources sources{{{"cpu", "on"}, {"ebpf", "in part: programs are being loaded"}}};
+  CHECK(decodeSources(bodyOf(encode(sources))).value() == sources);
+
   const LoadState state{5, false, "no /data"};
   CHECK(decodeLoadState(bodyOf(encode(state))).value() == state);
 

@@ -106,8 +106,8 @@ class Worlds {
     out.abort_requested = flip(), out.suspended = flip(), out.confirmed = flip();
     out.before = maybe([&] { return wellbeing(); });
     out.after = maybe([&] { return wellbeing(); });
-    out.record = {text(), flip(),  flip(),  flip(), flip(), flip(), flip(),
-                  flip(), texts(), texts(), text(), flip(), flip(), flip()};
+    out.record = {text(),  flip(),  flip(), flip(), flip(), flip(), flip(), flip(),
+                  texts(), texts(), text(), flip(), flip(), flip(), flip()};
     return out;
   }
 
