@@ -50,8 +50,9 @@ asio::awaitable<Result<Operation>> Migration::fence(std::shared_ptr<Migration> s
   auto& op = self->op_;
   const auto uncertain = [&]() -> Result<void> {
     if (op.state == OperationState::uncertain) return {};
-    return fail(Code::refused,
-                fmt::format("operation {} is {}: no host is silent", op.id, name(op.state)));
+    return fail(Code::refused, fmt::format("operation {} is {}: only one that is uncertain, since "
+                                           "a host is silent, is ended by that word",
+                                           op.id, name(op.state)));
   };
   if (const auto may = uncertain(); !may) co_return fail(may.error());
   if (co_await self->destinationAnswers())

@@ -39,7 +39,9 @@ Check policy(const DepartureFacts& facts) {
     if (!policy.return_trip) return {"policy", false, "its policy forbids the way back"};
     return {"policy", true, "its policy allows the way back"};
   }
-  if (!policy.migrate) return {"policy", false, "its policy forbids live migration"};
+  if (!policy.migrate)
+    return {"policy", false,
+            "its policy forbids live migration: 'virtseer policy show' tells where that is said"};
   if (facts.origin == OperationOrigin::person)
     return {"policy", true, "its policy allows live migration"};
   if (policy.excluded) return {"policy", false, "its policy keeps it from being moved"};

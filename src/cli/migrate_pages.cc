@@ -20,7 +20,8 @@ std::string dryRunText(const Json& run, std::size_t room) {
   Page page(fmt::format("{} {} {}", shownText(run, {"vm_name"}),
                         fits ? "could move to" : "cannot move to", to == "-" ? "any host" : to));
   page.line("storage", truth(run, {"copy_storage"}) ? "copied" : "shared");
-  if (const Json* ranked = member(run, "ranked")) {
+  // A host that was never heard has no score.
+  if (const Json* ranked = member(run, "ranked"); ranked && !objects(*ranked, {"parts"}).empty()) {
     page.line("score", fmt::format("{:.2f}", number(*ranked, {"score"}).value_or(0)));
     page.line("runs short", contentionChange(at(*ranked, {"before"}), at(*ranked, {"after"})));
     page.line("the move", costText(at(*ranked, {"cost"})));

@@ -52,10 +52,14 @@ Columns hostsOf(const Json& plan) {
       continue;
     }
     const Json* contention = at(host, {"contention"});
+    const auto running = number(host, {"vms_running"});
+    // Nothing foreseen is not the same as nothing to fear.
+    const bool blind = running.value_or(0) > 0 && number(host, {"vms_unforeseen"}) == running &&
+                       whenText(contention) == "-";
     table.add({rawText(host, {"name"}),
                fmt::format("{} / {}", coresText(number(host, {"contention", "mean_cpus"})),
                            numberText(number(host, {"capacity_cpus"}))),
-               contentionText(contention), whenText(contention),
+               blind ? "-" : contentionText(contention), whenText(contention),
                heldText(number(host, {"held_rounds"})), hostNote(host)});
   }
   return table;

@@ -66,8 +66,10 @@ std::string headline(const std::string& vm, const std::vector<Json>& hosts) {
     return fmt::format("{} ({})", shownText(host, {"name"}), scoreText(number(host, {"score"})));
   };
   // What excludes the present host is that it is to be emptied.
-  if (!here || !objects(*here, {"excluded"}).empty() ||
-      number(*best, {"score"}) > number(*here, {"score"}))
+  if (here && !objects(*here, {"excluded"}).empty())
+    return fmt::format("{} would best run on {}, since {} is in maintenance", vm, named(*best),
+                       shownText(*here, {"name"}));
+  if (!here || number(*best, {"score"}) > number(*here, {"score"}))
     return fmt::format("{} would best run on {}", vm, named(*best));
   return fmt::format("no host is better for {} than {}, where it is; the best other one is {}", vm,
                      named(*here), named(*best));

@@ -1,6 +1,7 @@
 #include "collect/vm_watch.h"
 
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 #include "model/host_state.h"
@@ -87,11 +88,14 @@ std::optional<Event> VmWatch::lifecycle(const Notice& notice, Timestamp now) {
   for (const auto& transition : kTransitions) {
     if (transition.detail != notice.detail) continue;
     if (transition.state) known.state = *transition.state;
+    const bool migrated = contains(notice.reason, "migrat");
+    const bool arriving = std::exchange(
+        known.arriving,
+        notice.detail == "started" ? migrated : known.arriving && notice.detail != "resumed");
     const Known vm = known;
     if (notice.detail == "undefined") {
       if (!occupies(known.state)) known_.erase(*notice.vm);
     }
-    const bool migrated = contains(notice.reason, "migrat");
     if (migrated && (notice.detail == "started" || notice.detail == "stopped")) {
       const bool in = notice.detail == "started";
       auto out = vmEvent(vm, *notice.vm, Severity::info, "vm.migrated",
@@ -104,6 +108,11 @@ std::optional<Event> VmWatch::lifecycle(const Notice& notice, Timestamp now) {
       return std::nullopt;
     const bool broke = notice.detail == "stopped" &&
                        (contains(notice.reason, "crash") || contains(notice.reason, "failed"));
+    if (broke && arriving) {
+      known_[*notice.vm] = {vm.name, VmState::shutoff};
+      return vmEvent(vm, *notice.vm, Severity::info, "vm.stopped",
+                     "did not come: its copy here was ended before it ran", notice.reason, now);
+    }
     if (broke) {
       known_[*notice.vm] = {vm.name, VmState::crashed};
       return vmEvent(vm, *notice.vm, Severity::error, "vm.crashed", "crashed", notice.reason, now);
@@ -125,6 +134,7 @@ std::vector<Event> VmWatch::list(const std::vector<Vm>& vms, Timestamp now) {
     const bool told = touched_.contains(vm.uuid);
     if (told && before != known_.end()) {
       fresh[vm.uuid] = before->second;
+      fresh[vm.uuid].arriving = before->second.arriving && !runs(vm.state);
       continue;
     }
     Known known = before != known_.end() ? before->second : Known{vm.name, VmState::gone};
@@ -133,6 +143,7 @@ std::vector<Event> VmWatch::list(const std::vector<Vm>& vms, Timestamp now) {
       if (auto change = changed(known, vm, now)) out.push_back(std::move(*change));
     }
     known.state = vm.state;
+    known.arriving = known.arriving && !runs(vm.state);
     fresh[vm.uuid] = std::move(known);
   }
   for (const auto& [uuid, known] : known_) {

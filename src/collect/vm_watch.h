@@ -17,7 +17,7 @@ namespace virtseer::collect {
 ///
 /// Kinds: vm.defined, vm.undefined, vm.started, vm.stopped, vm.paused, vm.resumed, vm.suspended,
 /// vm.crashed, vm.migrated (field `direction`: in or out), vm.io_error; libvirt.connected,
-/// libvirt.lost.
+/// libvirt.lost. A copy that was to come and is ended before it ran has not crashed.
 class VmWatch {
  public:
   explicit VmWatch(std::string uri) : uri_(std::move(uri)) {}
@@ -35,6 +35,7 @@ class VmWatch {
   struct Known {
     std::string name;
     VmState state = VmState::gone;
+    bool arriving = false;  ///< a migration brings it here: it has not run here yet
   };
   Event event(Severity severity, std::string kind, std::string message, Timestamp now) const;
   Event vmEvent(const Known& vm, Uuid uuid, Severity severity, std::string kind, std::string what,

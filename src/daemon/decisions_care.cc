@@ -15,8 +15,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Which disks are shared, and what guards them, is the planner's knowledge.
-void addStorage(CheckUp& up, const HostState& host) {
+/// Which disks are shared, what guards them, and what policy a domain has is the planner's
+/// knowledge.
+void addPlaced(CheckUp& up, const HostState& host) {
   up.disk_locks = host.disk_locks;
   const auto shared = [&](const DiskNeed& disk) {
     const auto reach = std::ranges::find(host.storage, disk.storage, &StorageReach::id);
@@ -24,7 +25,9 @@ void addStorage(CheckUp& up, const HostState& host) {
   };
   for (auto& checked : up.vms) {
     const auto placed = std::ranges::find(host.vms, checked.vm.uuid, &PlacedVm::uuid);
-    checked.shared_disks = placed != host.vms.end() && std::ranges::any_of(placed->disks, shared);
+    if (placed == host.vms.end()) continue;
+    checked.shared_disks = std::ranges::any_of(placed->disks, shared);
+    if (placed->metadata) checked.policy_fault = placed->metadata->fault;
   }
 }
 
@@ -72,7 +75,7 @@ asio::awaitable<Result<EnrollReport>> DaemonDecisions::enroll(std::string name,
 
 asio::awaitable<Result<api::DoctorAnswer>> DaemonDecisions::doctor() {
   auto up = co_await parts_.check_up();
-  if (const auto state = foresight_->fleetState()) addStorage(up, state->host);
+  if (const auto state = foresight_->fleetState()) addPlaced(up, state->host);
   for (auto& checked : up.vms) {
     if (checked.vm.has_channel || checked.agent.state == AgentLink::State::connected) continue;
     const auto token =

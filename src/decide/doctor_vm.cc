@@ -230,6 +230,17 @@ void inside(const CheckedVm& vm, VmFindings& found) {
             "run an NTP client in the guest", fmt::format("virsh domtime {} --now", found.name()));
 }
 
+/// What is written in its definition and not understood holds virtseer, and a person, back.
+void policy(const CheckedVm& vm, VmFindings& found) {
+  if (vm.policy_fault.empty()) return;
+  found.add(
+      Severity::warning, "vm.policy_unreadable",
+      fmt::format("the policy in its metadata is not understood: {}", printable(vm.policy_fault)),
+      "it is only observed, and nobody moves it by virtseer",
+      "correct it: virsh metadata with https://virtseer.org/ns/1 as --uri",
+      fmt::format("virtseer policy show {}", found.name()));
+}
+
 }  // namespace
 
 void diagnoseVm(const CheckUp& up, const CheckedVm& vm, std::vector<Finding>& out) {
@@ -238,6 +249,7 @@ void diagnoseVm(const CheckUp& up, const CheckedVm& vm, std::vector<Finding>& ou
   if (link(up, vm, found)) agent(up, vm, found);
   balloon(up, vm, found);
   inside(vm, found);
+  policy(vm, found);
   if (vm.timed_out)
     found.add(Severity::warning, "vm.statistics_stale",
               "the hypervisor is too busy with it to tell its figures",

@@ -187,6 +187,11 @@ std::string verdict(const Plan& plan) {
   if (!host && !maintenance)
     return "nothing to do: no host is foreseen to run short" +
            (lacking.empty() ? "" : ", but " + lacking);
+  // A host in maintenance is emptied by the plans of its own daemon.
+  if (!host && plan.rejected.empty() && plan.reasons.empty())
+    return "nothing to do: no host is foreseen to run short, and no VM here is to leave a host in "
+           "maintenance" +
+           (lacking.empty() ? "" : "; " + lacking);
   auto out = host ? fmt::format("no beneficial action: {} is {}", label(host->name),
                                 words(host->contention))
                   : std::string("no beneficial action");

@@ -169,8 +169,8 @@ std::vector<Exclusion> checkVm(const PlacedVm& vm, const Policy& policy, StepCau
     out.push_back(
         {Refusal::policy, "is excluded by its policy", "its policy did not exclude it", true});
   else if (!policy.migrate)
-    out.push_back({Refusal::policy, "its policy does not allow migration",
-                   "its policy allowed migration", true});
+    out.push_back(
+        {Refusal::policy, "its policy does not allow migration", "its policy allowed migration"});
   if (auto stays = aborted(vm, rules, now)) out.push_back(std::move(*stays));
   if (cause == StepCause::contention)
     if (auto rest = cooling(vm, rules, now)) out.push_back(std::move(*rest));

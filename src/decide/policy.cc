@@ -105,9 +105,10 @@ Policy fold(const PolicyConfiguration& configuration, const Uuid& vm, std::strin
   if (metadata && !metadata->fault.empty()) {
     PolicyOverrides observed;
     observed.mode = Mode::observe;
+    observed.migrate = false;  // it may have been what is written there
     resolver.take("domain metadata", observed, true);
     resolver.note("domain metadata", "fault", printable(metadata->fault),
-                  "could not be read in full, so the VM is only observed");
+                  "could not be read in full, so the VM is only observed and not moved");
   }
   if (metadata) resolver.take("domain metadata", metadata->set, true);
   if (metadata && metadata->enroll)

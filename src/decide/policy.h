@@ -15,7 +15,7 @@ bool matches(std::string_view pattern, std::string_view name);
 /// What holds for a VM. Order: built-in, the configuration's defaults, its rules from first to last
 /// (the later one wins), the VM's own metadata, the global stop. Metadata is written by whoever may
 /// edit the domain, so it counts only where it allows less than what came before; if it could not
-/// be read the VM is only observed.
+/// be read in full the VM is only observed, and nobody moves it.
 ResolvedPolicy resolve(const PolicyConfiguration& configuration, const Uuid& vm,
                        std::string_view vm_name, const std::optional<PolicyMetadata>& metadata);
 

@@ -57,6 +57,7 @@ std::vector<Exclusion> heldBack(const PolicyConfiguration& configuration, const 
 
 /// Of a host other than the one that the VM counts for, and that tells of it too.
 Exclusion there(const Placement::VmRow& guest) {
+  if (guest.in_flight) return {Refusal::in_flight, "takes part in a move of the VM", ""};
   if (guest.twice)
     return {Refusal::twice, "says that the VM runs there too", "one of the two were stopped"};
   return {Refusal::twice, "has a copy of the VM already", ""};
@@ -92,7 +93,9 @@ RankedHost judge(Placement& placement, std::uint32_t vm, std::uint32_t host, con
         {Refusal::maintenance, "is in maintenance", "its maintenance were over"});
   if (!out.current) {
     out.excluded = std::move(check.excluded);
-    if (placement.lists(host, guest.vm->uuid)) out.excluded.push_back(there(guest));
+    // What a silent host said last is no longer known to be so.
+    if (target.unusable.empty() && placement.lists(host, guest.vm->uuid))
+      out.excluded.push_back(there(guest));
   }
   out.cost = check.cost;
   if (!target.unusable.empty()) return out;

@@ -47,6 +47,7 @@ struct CheckedVm {
   std::optional<GuestFacts> guest;           ///< of qemu-guest-agent
   std::string guest_silent;                  ///< why qemu-guest-agent tells nothing; empty: it does
   bool shared_disks = false;                 ///< a disk of it is on storage that hosts share
+  std::string policy_fault;                  ///< why its metadata's policy is not understood
 };
 
 /// A VM that several hosts say runs on them.

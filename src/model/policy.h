@@ -35,7 +35,7 @@ struct PolicyOverrides {
 /// The policy element of a domain's libvirt metadata, as its parser left it.
 struct PolicyMetadata {
   PolicyOverrides set;
-  std::string fault;  ///< why it could not be read in full; such a VM is only observed
+  std::string fault;  ///< why it could not be read in full; such a VM is only observed, not moved
   /// False: nobody enrolls the VM by virtseer. No other source has a word on it, and it stays here.
   std::optional<bool> enroll = std::nullopt;
 

@@ -35,11 +35,9 @@ std::string shown(std::string_view text) {
 }
 
 bool readBool(std::string_view text, std::optional<bool>& out) {
-  if (text == "yes")
-    out = true;
-  else if (text == "no")
-    out = false;
-  return text == "yes" || text == "no";
+  const bool yes = text == "yes" || text == "true", no = text == "no" || text == "false";
+  if (yes || no) out = yes;
+  return yes || no;
 }
 
 bool readPriority(std::string_view text, std::optional<int>& out) {

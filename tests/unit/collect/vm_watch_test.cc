@@ -89,6 +89,26 @@ TEST_CASE("a migration is one event on each side") {
   CHECK(source.list({}, kStart).empty());
 }
 
+TEST_CASE("a copy that is ended before it ran here has not crashed; one that ran here has") {
+  VmWatch watch("fake:///");
+  watch.list({}, kStart);
+  watch.notice(lifecycle("started", "migrated"), kStart);
+  const bool ran = GENERATE(false, true);
+  SECTION("as notices tell") {
+    if (ran) watch.notice(lifecycle("resumed", "migrated"), kStart);
+  }
+  SECTION("as a list tells") {
+    watch.listBegins();
+    watch.list({in(ran ? VmState::running : VmState::paused)}, kStart);
+  }
+  const auto event = watch.notice(lifecycle("stopped", "failed"), kStart);
+  REQUIRE(event);
+  CHECK(event->kind == (ran ? "vm.crashed" : "vm.stopped"));
+  CHECK(event->severity == (ran ? Severity::error : Severity::info));
+  watch.notice(lifecycle("started", "booted"), kStart);
+  CHECK(watch.notice(lifecycle("stopped", "failed"), kStart)->kind == "vm.crashed");
+}
+
 TEST_CASE("a VM that stopped because it crashed is reported as an error") {
   VmWatch watch("fake:///");
   watch.list({in(VmState::running)}, kStart);

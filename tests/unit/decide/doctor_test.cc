@@ -277,6 +277,14 @@ TEST_CASE("a qemu-guest-agent is missed only where there is a channel for it") {
   CHECK(only(up).kind == "vm.guest_agent_silent");
 }
 
+TEST_CASE("a policy that is not understood is found") {
+  auto up = well();
+  up.vms[0].policy_fault = "there is no key \"migrat\"";
+  const auto finding = only(up);
+  CHECK(finding.kind == "vm.policy_unreadable");
+  CHECK(finding.what.ends_with("not understood: there is no key \"migrat\""));
+}
+
 TEST_CASE("VMs that are off are not looked at") {
   auto up = well();
   up.vms[0] = CheckedVm{};

@@ -218,6 +218,17 @@ TEST_CASE("a VM of which nothing is foreseen yet counts with what it wants now, 
                              "counts instead"));
 }
 
+TEST_CASE("another host's maintenance is nothing to do here, and that is said") {
+  World world;
+  world.view.self = world.view.hosts[1].uuid;
+  world.view.hosts[0].maintenance = true;
+  world.view.scenarios.clear();
+  for (auto& vm : world.view.hosts[0].vms) vm.demand_cpus = 0.1;
+  CHECK(world.think().plan.verdict.starts_with(
+      "nothing to do: no host is foreseen to run short, and no VM here is to leave a host in "
+      "maintenance"));
+}
+
 TEST_CASE("rejections are bounded and what is left out is counted") {
   World world;
   world.rules.rejections = 3;

@@ -82,7 +82,7 @@ TEST_CASE("metadata lowers every key and raises none") {
   }
 }
 
-TEST_CASE("metadata that could not be read leaves the VM observed, and the fault is shown") {
+TEST_CASE("metadata that could not be read leaves the VM observed and unmoved, and is shown") {
   PolicyConfiguration configuration;
   configuration.defaults = mode(Mode::automatic);
 
@@ -90,6 +90,7 @@ TEST_CASE("metadata that could not be read leaves the VM observed, and the fault
                            PolicyMetadata{mode(Mode::automatic), "bad\x1b[31mword"});
 
   CHECK(out.policy.mode == Mode::observe);
+  CHECK_FALSE(out.policy.migrate);
   REQUIRE(line(out, "domain metadata", "fault"));
   CHECK(line(out, "domain metadata", "fault")->value == "bad\\x1b[31mword");
 }

@@ -116,11 +116,14 @@ TEST_CASE("a policy in the metadata is read key by key") {
       "return_trip='yes' unlocked_disks='no'");
   CHECK(read.fault.empty());
   CHECK(read.set == PolicyOverrides{Mode::suggest, true, 80, false, false, true, false});
+  // As policies are shown.
+  CHECK(policy("migrate='false' excluded='true'").set == policy("migrate='no' excluded='yes'").set);
 }
 
 TEST_CASE("a policy that is not understood in full is a fault in words") {
   CHECK(policy("mode='always'").fault == "mode=\"always\" is not understood");
-  CHECK(policy("migrate='false'").fault == "migrate=\"false\" is not understood");
+  CHECK(policy("migrate='never'").fault == "migrate=\"never\" is not understood");
+  CHECK(policy("migrate='NO'").fault == "migrate=\"NO\" is not understood");
   CHECK(policy("priority='101'").fault == "priority=\"101\" is not understood");
   CHECK(policy("migrat='no'").fault == "there is no key \"migrat\"");
   // What is understood beside it still counts.
