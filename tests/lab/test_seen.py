@@ -140,7 +140,7 @@ def test_a_restart_of_the_daemon_loses_and_doubles_nothing(lab, loaded, sign):
     host.start_daemon()
     daemon.wait_echo(NAME)
     wait_for(lambda: check_echoes(daemon, name=NAME) >= before + 10, BOOT, "ten more echoes, none missing, none twice")
-    check_load(daemon, *window(daemon, 15), loaded)
+    settled_load(daemon, 15, loaded)
 
 
 def test_a_move_by_hand_loses_and_doubles_nothing(lab, loaded):
