@@ -114,6 +114,23 @@ struct Operations::Impl {
            shared.context.arriving(order.vm);
   }
 
+  /// What a wished move is about, as it is here by now. not_found, or refused: it is not here.
+  struct Wished {
+    Vm vm;
+    std::shared_ptr<Peer> peer;
+    DepartureFacts facts;
+  };
+  asio::awaitable<Result<Wished>> look(MigrationOrder order) {
+    const auto vm = shared.context.vm(order.vm);
+    if (!vm) co_return fail(vm.error());
+    const auto peer = shared.peers.find(order.to);
+    if (!peer) co_return fail(peer.error());
+    auto facts = co_await gatherFacts(shared, order.vm, order.origin, *peer, order.copy_storage);
+    if (!facts) co_return fail(facts.error().in("libvirt here"));
+    if (facts->presence.state == Presence::State::absent) co_return fail(notHere(order, vm->name));
+    co_return Wished{*vm, *peer, std::move(*facts)};
+  }
+
   bool changing(const Uuid& vm) const {
     return shared.context.changing && shared.context.changing(vm);
   }
@@ -145,37 +162,30 @@ void Operations::recover() {
 }
 
 asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder order) {
-  auto& shared = impl_->shared;
-  const auto vm = shared.context.vm(order.vm);
-  if (!vm) co_return fail(vm.error());
-  const auto peer = shared.peers.find(order.to);
-  if (!peer) co_return fail(peer.error());
-  const auto facts =
-      co_await gatherFacts(shared, order.vm, order.origin, *peer, order.copy_storage);
-  if (!facts) co_return fail(facts.error());
-  if (facts->presence.state == Presence::State::absent)
-    co_return fail(impl_->notHere(order, vm->name));
-  auto departure = preflight(*facts);
+  const auto wished = co_await impl_->look(order);
+  if (!wished) co_return fail(wished.error());
+  const auto& [vm, peer, facts] = *wished;
+  auto departure = preflight(facts);
   MigrationPreview out;
   out.vm = order.vm;
-  out.vm_name = vm->name;
-  out.to = (*peer)->host();
-  out.to_name = (*peer)->name();
+  out.vm_name = vm.name;
+  out.to = peer->host();
+  out.to_name = peer->name();
   out.copy_storage = departure.copy_storage;
   out.checks = std::move(departure.checks);
   if (busy(order.vm)) out.checks.push_back({"operation", false, "another operation moves it"});
   if (impl_->arriving(order)) out.checks.push_back({"arrival", false, std::string(kArriving)});
   if (impl_->changing(order.vm))
     out.checks.push_back({"definition", false, std::string(kChanging)});
-  if (facts->definition.live.empty() || out.to == facts->self) co_return out;
-  auto operation = impl_->plan(order, *vm, **peer);
+  if (facts.definition.live.empty() || out.to == facts.self) co_return out;
+  auto operation = impl_->plan(order, vm, *peer);
   operation.copy_storage = out.copy_storage;
-  if (facts->placed) operation.memory_bytes = facts->placed->memory_bytes;
-  auto question = reserveOrder(operation, shared.context.self(), facts->definition.live,
+  if (facts.placed) operation.memory_bytes = facts.placed->memory_bytes;
+  auto question = reserveOrder(operation, impl_->shared.context.self(), facts.definition.live,
                                std::move(departure.disks), std::move(departure.storage));
-  question.unlocked = facts->policy.unlocked_disks;
+  question.unlocked = facts.policy.unlocked_disks;
   question.dry_run = true;
-  auto answer = co_await (*peer)->reserve(std::move(question));
+  auto answer = co_await peer->reserve(std::move(question));
   if (!answer)
     out.checks.push_back({"destination", false, answer.error().message});
   else
@@ -184,21 +194,14 @@ asio::awaitable<Result<MigrationPreview>> Operations::preview(MigrationOrder ord
 }
 
 asio::awaitable<Result<void>> Operations::mayBegin(MigrationOrder order) {
-  auto& shared = impl_->shared;
   if (busy(order.vm) || impl_->arriving(order) || impl_->changing(order.vm))
     co_return Result<void>{};
-  const auto vm = shared.context.vm(order.vm);
-  if (!vm) co_return fail(vm.error());
-  const auto peer = shared.peers.find(order.to);
-  if (!peer) co_return fail(peer.error());
-  const auto facts =
-      co_await gatherFacts(shared, order.vm, order.origin, *peer, order.copy_storage);
-  if (!facts) co_return fail(facts.error().in("libvirt here"));
-  if (facts->presence.state == Presence::State::absent)
-    co_return fail(impl_->notHere(order, vm->name));
-  if (const auto checks = preflight(*facts).checks; !allHeld(checks))
-    co_return fail(Code::refused, fmt::format("{} is not moved to {}: {}", printable(vm->name),
-                                              printable((*peer)->name()), faults(checks)));
+  const auto wished = co_await impl_->look(std::move(order));
+  if (!wished) co_return fail(wished.error());
+  if (const auto checks = preflight(wished->facts).checks; !allHeld(checks))
+    co_return fail(Code::refused,
+                   fmt::format("{} is not moved to {}: {}", printable(wished->vm.name),
+                               printable(wished->peer->name()), faults(checks)));
   co_return Result<void>{};
 }
 

@@ -229,7 +229,7 @@ asio::awaitable<Result<Uuid>> AgentListener::check(const Origin& origin, echo::L
   if (token) wipe(*token);
   if (right) co_return *vm;
   const bool none = !token && token.error().code == Code::not_found;
-  if (vm && none && callbacks_.arriving && callbacks_.arriving(*vm)) {
+  if (vm && none && callbacks_.awaits_token && callbacks_.awaits_token(*vm)) {
     ++counts_.failed;
     co_return fail(Code::busy, "the token of VM " + vm->text() + " has not come after it yet");
   }

@@ -57,7 +57,7 @@ class AgentListener {
     EventSink report;
     /// True while a VM's token may still follow it here: its agent does no wrong by calling before.
     /// Not set: none comes.
-    std::function<bool(Uuid vm)> arriving = nullptr;
+    std::function<bool(Uuid vm)> awaits_token = nullptr;
   };
 
   AgentListener(boost::asio::any_io_executor loop, const Clock& clock, AgentListenerOptions options,

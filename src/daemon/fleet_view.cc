@@ -31,7 +31,6 @@ HostState peerState(fleet::PeerState& peer) {
   } else {
     out.uuid = peer.host.value_or(standIn(peer.name));
     out.name = peer.name;
-    out.as_of = peer.heard.value_or(Timestamp{});
   }
   out.answers = peer.answers && peer.state.has_value();
   return out;

@@ -286,7 +286,7 @@ Result<void> Service::Parts::listenToAgents() {
                 return links.offer(vm, std::move(channel), std::move(caller));
               },
           .report = [this](Event event) { report(std::move(event)); },
-          .arriving = [this](Uuid vm) { return decisions && decisions->awaitsToken(vm); }});
+          .awaits_token = [this](Uuid vm) { return decisions && decisions->awaitsToken(vm); }});
   return listener->start();
 }
 

@@ -67,7 +67,7 @@ struct Bench : LoopBench {
   std::vector<Taken> taken;
   std::vector<Event> events;
   bool refuses = false;
-  bool arriving = false;  ///< the VM's token comes after it
+  bool awaits_token = false;  ///< the VM's token comes after it
   std::unique_ptr<AgentListener> listener;
 
   Bench() {
@@ -110,7 +110,7 @@ struct Bench : LoopBench {
               return Result<void>{};
             },
             [this](Event event) { events.push_back(std::move(event)); },
-            [this](Uuid vm) { return arriving && vm == kVm; }});
+            [this](Uuid vm) { return awaits_token && vm == kVm; }});
     return *listener;
   }
   void listenUnix(AgentListenerOptions options = {}) {
@@ -220,7 +220,7 @@ TEST_CASE("who calls before its token came after the VM does no wrong") {
   AgentListenerOptions options;
   options.limits.offences = 1;
   bench.listenUnix(options);
-  bench.arriving = true;
+  bench.awaits_token = true;
   std::filesystem::remove(bench.folder / (kVm.text() + ".token"));
   for (int i = 0; i < 3; ++i) {
     Client client = bench.call();
